@@ -23,15 +23,15 @@ func defineCore(m *Module) {
 	events := &coreEvents{begun: m.Event("core:worker-one-init",
 		"The server has started: once, on the first shard, before the first message."),
 		preRouting: m.Event("core:pre-routing",
-			"A request is about to meet request_route: drop ends it there."),
+			"A request is about to enter request_route; drop ends it there."),
 		received: m.Event("core:msg-received",
-			"A message has come, and received_route_mode is 1: drop, and what returns less than 0, "+
-				"ends it there. $rcv knows it; all other variables are of a request that nobody "+
-				"sent. What the route leaves in $avp is not there for request_route, as it is in "+
-				"Kamailio by accident."),
+			"A message was received and received_route_mode is 1. drop ends it there, and so does "+
+				"a return value below 0. Only $rcv reads the message; all other variables read a "+
+				"made-up request. request_route does not see what the route leaves in $avp; in "+
+				"Kamailio it does, by accident."),
 		parseError: m.Event("core:receive-parse-error",
-			"A malformed message has come, which the route is about: drop leaves it without an "+
-				"answer. It is not sent on."),
+			"A malformed message was received, and the route runs on it. drop leaves it without "+
+				"an answer. It is not passed on."),
 	}
 	m.BoolVar(&events.mode, "received_route_mode", "Whether event_route[core:msg-received] runs.")
 	Provide(m, events)
@@ -50,7 +50,7 @@ func coreVars(m *Module) {
 			Place: Place{NoRoom: true,
 				Int: func(c *Ctx) (int64, bool) { return int64(c.Return), true }}})
 	}
-	m.Var(Var{Name: "null", Doc: "The value of what is not there.", Always: true,
+	m.Var(Var{Name: "null", Doc: "The null value.", Always: true,
 		Place: Place{NoRoom: true, Any: func(*Ctx) Value { return Value{} }}})
 	loadVar := func(name, inner, doc string, of func(b *VarBuild, inner string) Value) {
 		m.Var(Var{Name: name, Inner: inner, Doc: doc, Always: true,
@@ -59,7 +59,7 @@ func coreVars(m *Module) {
 				return Place{NoRoom: true, Any: func(*Ctx) Value { return v }}
 			}})
 	}
-	loadVar("def", "name", "What a #!define stands for, with its quotes if it has some.",
+	loadVar("def", "name", "The text of a #!define, with its quotes if it has any.",
 		func(b *VarBuild, name string) Value {
 			text, there := b.cc.defines[name]
 			if !there {
@@ -75,7 +75,7 @@ func coreVars(m *Module) {
 			}
 			return TextValue([]byte(text)) // 5.6.3
 		})
-	loadVar("env", "name", "A variable of the environment, as it was when the file was read.",
+	loadVar("env", "name", "An environment variable, as it was when the file was read.",
 		func(_ *VarBuild, name string) Value {
 			text, there := os.LookupEnv(name)
 			if !there {

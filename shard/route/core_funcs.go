@@ -20,7 +20,7 @@ func coreFunc(m *Module, in Kinds, build builder, args []AnyArg, doc string,
 func coreFuncs(m *Module) {
 	moreFuncs(m)
 	coreFunc(m, Anywhere, logFunc, []AnyArg{
-		Special("level", "a number, or a word such as \"L_INFO\"; it may be left out, for L_DBG"),
+		Special("level", "a number, or a word such as \"L_INFO\"; without it, L_DBG"),
 		optional(Special("text", "the line, in which no variable is filled in"))},
 		"Logs a line.", "log")
 	flagFuncs(m)
@@ -31,7 +31,7 @@ func coreFuncs(m *Module) {
 		func(c *Ctx) Result { c.Request.ClearBranches(); return 1 }).Soon(InBranch | InReplies)
 	for _, name := range []string{"force_rport", "add_rport"} {
 		Func0(m, name, beforeSending,
-			"Has the answers go to the port that the request came from (RFC 3581).",
+			"Sends the answers to the port that the request came from (RFC 3581).",
 			func(c *Ctx) Result { return truth(c.Request != nil && c.Request.Symmetric()) })
 	}
 	Func0(m, "add_local_rport", beforeSending,
@@ -46,14 +46,14 @@ func optional(a Arg[struct{}]) AnyArg {
 
 // flagFuncs declares the functions for the flags of a message.
 func flagFuncs(m *Module) {
-	flag := newArg("flag", "a number from 0 to 31, or a name that flags NAME:NUMBER gives it",
+	flag := newArg("flag", "a number from 0 to 31, or a name declared by flags NAME:NUMBER",
 		func(b *Build, i int) (Input[uint32], bool) {
 			bit, ok := b.cc.flagArg(b.x, i)
 			return Input[uint32]{v: bit}, ok
 		})
 	Func1(m, "setflag", Anywhere, flag, "Sets a flag of the message.",
 		func(c *Ctx, bit uint32) Result { c.SetMessageFlags(c.MessageFlags() | bit); return 1 })
-	Func1(m, "resetflag", Anywhere, flag, "Takes a flag of the message away.",
+	Func1(m, "resetflag", Anywhere, flag, "Clears a flag of the message.",
 		func(c *Ctx, bit uint32) Result { c.SetMessageFlags(c.MessageFlags() &^ bit); return 1 })
 	Func1(m, "isflagset", Anywhere, flag, "Tells whether the message has a flag.",
 		func(c *Ctx, bit uint32) Result { return truth(c.MessageFlags()&bit != 0) })
@@ -81,13 +81,12 @@ func uriFuncs(m *Module) {
 	f(editURI(prefixUser), "prefix", "what comes in front", "Puts a text before the user of the "+
 		"Request-URI.", "prefix")
 	f(strip(false), "count", "how many characters",
-		"Takes the first characters of the user of the "+
-			"Request-URI away.", "strip")
-	f(strip(true), "count", "how many characters", "Takes the last characters of the user of the "+
-		"Request-URI away.", "strip_tail")
+		"Removes the first characters of the user of the Request-URI.", "strip")
+	f(strip(true), "count", "how many characters", "Removes the last characters of the user of "+
+		"the Request-URI.", "strip_tail")
 	coreFunc(m, beforeSending, addUserPhone, nil,
 		"Adds user=phone to the Request-URI.", "userphone")
-	Func0(m, "revert_uri", beforeSending, "Makes the Request-URI what it was when it came.",
+	Func0(m, "revert_uri", beforeSending, "Sets the Request-URI back to what was received.",
 		func(c *Ctx) Result {
 			return truth(c.SetRURI(TextValue(c.Msg.Bytes(c.Msg.URI))) == setDone)
 		})
@@ -98,11 +97,11 @@ func forwardFuncs(m *Module) {
 	port := optional(Special("port", "its port, or \"uri:port\" for that of the Request-URI"))
 	host := Special("host", "where it goes, or \"uri:host\" for the host of the Request-URI")
 	coreFunc(m, InRequest, forward, []AnyArg{optional(host), port},
-		"Sends the request on, without a transaction: to where it goes by itself, or to that host.",
+		"Forwards the request without a transaction: to its own destination, or to that host.",
 		"forward")
 	for _, proto := range []string{"udp", "tcp", "tls", "sctp"} {
 		coreFunc(m, InRequest, forward, []AnyArg{host, port},
-			"Sends the request on by that transport, without a transaction.", "forward_"+proto)
+			"Forwards the request by that transport, without a transaction.", "forward_"+proto)
 	}
 }
 
@@ -110,12 +109,12 @@ func forwardFuncs(m *Module) {
 // leaves.
 func connectionFuncs(m *Module) {
 	coreFunc(m, beforeSending, forceSocket,
-		[]AnyArg{Special("socket", "proto:host:port of one that a listen line names")},
-		"Has what is sent of the message leave by that listener.", "force_send_socket")
+		[]AnyArg{Special("socket", "proto:host:port of a listener that a listen line names")},
+		"Sends the message by that listener.", "force_send_socket")
 	for _, name := range []string{"force_tcp_alias", "add_tcp_alias"} {
 		coreFunc(m, beforeSending, aliasConn,
-			[]AnyArg{optional(Special("port", "without it that of the topmost Via"))},
-			"Has requests to the source and that port use this connection (RFC 5923).", name)
+			[]AnyArg{optional(Special("port", "without it, the port in the topmost Via"))},
+			"Makes requests to the source and that port use this connection (RFC 5923).", name)
 	}
 	coreFunc(m, beforeSending, advertiseHost, []AnyArg{Special("host", "what is shown")},
 		"Shows that host in the Via of this message.", "set_advertised_address")
@@ -126,12 +125,13 @@ func connectionFuncs(m *Module) {
 		doc  string
 	}{
 		"set_forward_no_connect": {ForwardNoConnect,
-			"Has the request leave on a connection that is there, or not at all."},
-		"set_forward_close": {ForwardClose, "Has the connection closed once the request is sent."},
+			"Sends the request over an existing connection, or not at all."},
+		"set_forward_close": {ForwardClose, "Closes the connection once the request has been " +
+			"sent."},
 		"set_reply_no_connect": {ReplyNoConnect,
-			"Has the response leave on a connection that is there, or not at all."},
+			"Sends the response over an existing connection, or not at all."},
 		"set_reply_close": {ReplyClose,
-			"Has the connection closed once the final response is sent."},
+			"Closes the connection once the final response has been sent."},
 	} {
 		Func0(m, name, Anywhere, f.doc, func(c *Ctx) Result { return c.setStreamFlag(f.flag) })
 	}

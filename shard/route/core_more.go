@@ -8,8 +8,8 @@ import (
 // moreFuncs declares the core functions that few files use.
 func moreFuncs(m *Module) {
 	number := Optional(Int("number", 0, 31, "of the branches that were added; the first is 0"), 0)
-	Func1(m, "remove_branch", InRequest|InFailure, number, "Takes back one of the branches that "+
-		"were added. It is true even if there is none of that number.",
+	Func1(m, "remove_branch", InRequest|InFailure, number, "Removes one of the branches that were "+
+		"added. It is true even if there is none of that number.",
 		func(c *Ctx, n int) Result { c.Request.RemoveBranch(n); return 1 }).Soon(
 		InBranch | InReplies)
 	coreFunc(m, Anywhere, errorFunc, []AnyArg{Special("class", "a text"),
@@ -17,7 +17,7 @@ func moreFuncs(m *Module) {
 		"Logs both texts as an error.", "error")
 	coreFunc(m, beforeSending, tryProto,
 		[]AnyArg{Special("proto", "TCP, TLS, or UDP for none")},
-		"Says by which transport the request leaves if it has more bytes than udp_mtu.",
+		"Chooses the transport that the request leaves by if it is longer than udp_mtu.",
 		"udp_mtu_try_proto")
 	group := Name("group", "the name of a group of settings", "of settings")
 	Func1(m, "cfg_reset", Anywhere, group, "Does nothing: groups of settings have no further "+
@@ -27,7 +27,7 @@ func moreFuncs(m *Module) {
 		"Does nothing, for the same reason.", func(*Ctx, string, int) Result { return 1 })
 	avp := []AnyArg{Special("avp", "an AVP"), Special("flag", "the name of a flag")}
 	for _, name := range []string{"setavpflag", "resetavpflag", "isavpflagset"} {
-		coreFunc(m, Anywhere, avpFlag, avp, "AVPs have no flags here: it is false, or does nothing.",
+		coreFunc(m, Anywhere, avpFlag, avp, "Is false, or does nothing: AVPs have no flags here.",
 			name)
 	}
 	shellFuncs(m)

@@ -21,40 +21,39 @@ func coreParams(m *Module) {
 		return "has no effect: Viaduct runs one shard per CPU; -n sets how many"
 	})
 	m.BoolVar(&c.AutoAliases, "auto_aliases",
-		"Whether the names that DNS has for the addresses of "+
-			"listen lines are ours.")
+		"Whether the names that DNS has for the addresses of listen lines are taken as this "+
+			"server's.")
 	m.BoolVar(&c.DNS, "dns",
-		"Whether DNS is asked if the host of a Via is the source, which needs no "+
-			"received then.")
-	m.BoolVar(&c.RevDNS, "rev_dns", "The same by the name of the source.")
+		"Whether DNS is asked if the host of a Via names the source. If it does, the Via needs no "+
+			"received parameter.")
+	m.BoolVar(&c.RevDNS, "rev_dns", "The same, by the name of the source address.")
 	m.BoolVar(&c.CheckVia, "check_via",
-		"Whether responses are dropped whose topmost Via is not ours.")
+		"Whether responses whose topmost Via is not ours are dropped.")
 	m.BoolVar(&c.AcceptControl, "accept_ctrl_chars",
-		"Of ours: control characters in a start line or "+
-			"header, and LF alone as a line's end, make no message malformed.")
-	m.WordVar(&c.AdvertisedAddress, "advertised_address", "What Via shows instead of our address.")
+		"Viaduct's own: control characters in a start line or header, or a line that ends in LF "+
+			"alone, do not make a message malformed.")
+	m.WordVar(&c.AdvertisedAddress, "advertised_address", "The address that our Via shows, "+
+		"instead of the listener's.")
 	m.def.params["advertised_address"].problem = notAdvertised
-	m.portVar(&c.AdvertisedPort, "advertised_port", "What Via shows instead of our port.")
+	m.portVar(&c.AdvertisedPort, "advertised_port", "The port that our Via shows, instead of the "+
+		"listener's.")
 	m.TextVar(&c.ServerHeader, "server_header",
-		"The header Server of what is answered here, a whole "+
-			"line.")
+		"The whole Server line of answers made here.")
 	m.TextVar(&c.UserAgentHeader, "user_agent_header",
-		"The header User-Agent of requests of ours, a "+
-			"whole line.")
-	m.BoolVar(&c.ServerSignature, "server_signature", "Whether what is answered here has Server.")
-	m.IntVar(&c.SIPWarning, "sip_warning", 0, 1, "1: what is answered here has Warning.")
+		"The whole User-Agent line of requests made here.")
+	m.BoolVar(&c.ServerSignature, "server_signature", "Whether answers made here have a Server "+
+		"line.")
+	m.IntVar(&c.SIPWarning, "sip_warning", 0, 1, "1: answers made here have a Warning line.")
 	m.BoolVar(&c.ReplyToVia, "reply_to_via",
-		"Whether what is answered here goes to Via's address, and "+
-			"not to the source.")
+		"Whether answers made here go to the address in Via instead of the source.")
 	m.BoolVar(&c.OnsendReplies, "onsend_route_reply",
-		"Whether onsend_route runs for responses that "+
-			"are passed on, too.")
+		"Whether onsend_route also runs for responses that are passed on.")
 	m.BoolVar(&m.set.Proxy.ForceRPort, "force_rport",
-		"Whether requests are taken as if each had rport.")
+		"Whether each request is treated as if it had rport.")
 	m.BoolVar(&m.set.Proxy.LocalRPort, "local_rport", "Whether our own Via asks for rport.")
 	m.IntVar(&c.MaxRecursion, "max_recursive_level", 1, 10000, "How deep route() may be nested.")
 	m.IntVar(&c.MaxWhileLoops, "max_while_loops", 0, 1<<31-1,
-		"How often a while turns; 0: as often as it will.")
+		"How often a while loop may run; 0: no limit.")
 	m.IntVar(&m.set.Txn.MaxBranches, "max_branches", 1, 30,
 		"How many branches a transaction may have.")
 	m.IntVar(&c.ServerID, "server_id", 0, 1<<31-1, "The number of this node.")
@@ -64,25 +63,26 @@ func coreParams(m *Module) {
 
 // processParams declares the parameters of the process: its log, memory and rights.
 func processParams(m *Module, c *CoreSettings) {
-	m.IntVar(&c.Debug, "debug", -100, 100, "The level up to which lines are logged: -5 to 3.")
-	m.BoolVar(&c.LogStderr, "log_stderror", "Whether lines go to standard error and not to syslog.")
-	m.TextVar(&c.LogName, "log_name", "The ident of syslog; empty: the name of the program.")
-	m.TextVar(&c.LogPrefix, "log_prefix", "A text with variables in front of each line of the script.")
+	m.IntVar(&c.Debug, "debug", -100, 100, "The highest level that is logged: -5 to 3.")
+	m.BoolVar(&c.LogStderr, "log_stderror", "Whether lines go to standard error instead of syslog.")
+	m.TextVar(&c.LogName, "log_name", "The name in syslog lines; empty: that of the program.")
+	m.TextVar(&c.LogPrefix, "log_prefix", "A text with variables, written in front of each line "+
+		"that the script logs.")
 	m.BoolVar(&c.Fork, "fork", "0 keeps the process in the foreground.")
 	m.IntVar(&c.ShmMB, "shm_mem_size", 1, 16777216, "The size of the arena in MiB.")
 	m.alsoParam("shm_mem_size", "shm", "shm_mem")
 	m.BoolVar(&c.ShmForceAlloc, "shm_force_alloc",
 		"Whether all of the arena is touched at the start.")
 	m.BoolVar(&c.MlockPages, "mlock_pages", "Whether the arena is locked in memory.")
-	m.WordVar(&c.User, "user", "Who the process becomes, a name or a number.")
+	m.WordVar(&c.User, "user", "The user that the process runs as: a name or a number.")
 	m.alsoParam("user", "uid")
-	m.WordVar(&c.Group, "group", "The group that the process becomes, a name or a number.")
+	m.WordVar(&c.Group, "group", "The group that the process runs as: a name or a number.")
 	m.alsoParam("group", "gid")
-	m.TextVar(&c.Chroot, "chroot", "The folder that the process takes as its root.")
-	m.TextVar(&c.WorkDir, "workdir", "The folder that relative paths begin at.")
+	m.TextVar(&c.Chroot, "chroot", "The folder that becomes the root of the process.")
+	m.TextVar(&c.WorkDir, "workdir", "The folder that relative paths start from.")
 	m.alsoParam("workdir", "wdir")
 	m.DurationVar(&c.ExitTimeout, "exit_timeout", time.Second, 0, maxSeconds,
-		"The time in seconds that a stop may take.")
+		"How many seconds a stop may take.")
 	m.alsoParam("exit_timeout", "ser_kill_timeout")
 
 	m.IdleAny("the arena has no debug allocator", "memdbg", "mem_dbg", "memlog", "mem_log",

@@ -12,21 +12,20 @@ import (
 // transportParams declares the core parameters of UDP and of which transports there are.
 func transportParams(m *Module) {
 	c := &m.set.Core
-	m.BoolVar(&c.DisableTCP, "disable_tcp", "Whether there are no streams.")
-	m.BoolVar(&c.EnableTLS, "enable_tls", "Whether there is TLS.")
+	m.BoolVar(&c.DisableTCP, "disable_tcp", "Switches streams off: TCP, TLS and WebSocket.")
+	m.BoolVar(&c.EnableTLS, "enable_tls", "Switches TLS on.")
 	m.alsoParam("enable_tls", "tls_enable")
-	m.notVar(&c.EnableTLS, "disable_tls", "Whether there is no TLS.")
+	m.notVar(&c.EnableTLS, "disable_tls", "Switches TLS off.")
 	m.alsoParam("disable_tls", "tls_disable")
 	m.portVar(&c.TLSPort, "tls_port_no", "The port of listen lines of TLS without one.")
 	m.IntVar(&c.EnableSCTP, "enable_sctp", 0, 2, "1 wants SCTP, which is not there; 2: if it can.")
-	m.param("disable_sctp", "Whether there is no SCTP.", &paramDef{max: 1,
+	m.param("disable_sctp", "Switches SCTP off.", &paramDef{max: 1,
 		set: func(v syntax.Literal) { c.EnableSCTP = 1 - int(v.Num) }},
 		func() any { return c.EnableSCTP == 0 })
 	m.BoolVar(&c.MHomed, "mhomed",
-		"Whether the kernel's routes say which listener a message leaves by.")
+		"Whether the kernel's routing table decides which listener a message leaves by.")
 	m.IntVar(&m.set.Proxy.UDPMTU, "udp_mtu", 0, 65535,
-		"Requests with more bytes leave over a stream (RFC 3261 "+
-			"§18.1.1 says 1300); 0: none.")
+		"Longer requests, in bytes, leave over a stream (RFC 3261 §18.1.1 says 1300); 0: none do.")
 	proto := &paramDef{any: true,
 		set: func(v syntax.Literal) { c.UDPMTUTryProto, _ = transportWord(v.Str) }}
 	proto.problem = func(v syntax.Literal) string {
@@ -36,7 +35,8 @@ func transportParams(m *Module) {
 		}
 		return fmt.Sprintf("is %s; it is one of UDP, TCP, TLS and SCTP", quote(clip(v.Str)))
 	}
-	m.param("udp_mtu_try_proto", "The transport that they leave by: UDP, TCP, TLS or SCTP.", proto,
+	m.param("udp_mtu_try_proto", "The transport that such requests leave by: UDP, TCP, TLS or "+
+		"SCTP.", proto,
 		func() any {
 			if c.UDPMTUTryProto == AnyTransport {
 				return nil
@@ -44,14 +44,14 @@ func transportParams(m *Module) {
 			return c.UDPMTUTryProto.String()
 		})
 	m.IntVar(&c.RecvBufferBytes, "maxbuffer", 0, 1<<31-1,
-		"The most bytes that a socket's receive buffer may have.")
+		"The maximum size of a socket's receive buffer, in bytes.")
 	m.IntVar(&c.SendBufferBytes, "maxsndbuffer", 0, 1<<31-1,
-		"The most bytes that a socket's send buffer may have; 0: as the kernel has it.")
-	bind(m, &c.TOS, "tos", "The byte TOS of what is sent, as a number or as IPTOS_LOWDELAY, "+
+		"The maximum size of a socket's send buffer, in bytes; 0: the kernel's default.")
+	bind(m, &c.TOS, "tos", "The TOS byte of what is sent, as a number or as IPTOS_LOWDELAY, "+
 		"IPTOS_THROUGHPUT, IPTOS_RELIABILITY or IPTOS_MINCOST.", &paramDef{any: true}, tosValue)
 	m.NotYet("maxsndbuffer", "tos")
-	m.IntVar(&c.UDPWQMaxBytes, "udp_wq_max", 0, 16<<20, "Of ours: the bytes that may wait for one "+
-		"socket of one shard whose buffer is full; 0: nothing waits.")
+	m.IntVar(&c.UDPWQMaxBytes, "udp_wq_max", 0, 16<<20, "Viaduct's own: how many bytes may wait "+
+		"for one socket of a shard when its buffer is full; 0: nothing waits.")
 
 	m.IdleAny("SCTP is not there", "sctp_children", "sctp_socket_rcvbuf",
 		"sctp_socket_receive_buffer", "sctp_socket_sndbuf", "sctp_socket_send_buffer",
@@ -83,37 +83,38 @@ func tosValue(v syntax.Literal) int {
 func streamParams(m *Module) {
 	s := &m.set.Stream
 	m.IntVar(&s.Children, "tcp_children", 0, 4096, "The number of event loops for streams.")
-	m.IntVar(&s.MaxConnections, "tcp_max_connections", 0, 1<<24, "The most connections.")
+	m.IntVar(&s.MaxConnections, "tcp_max_connections", 0, 1<<24, "The maximum number of "+
+		"connections.")
 	m.IntVar(&s.TLSMaxConnections, "tls_max_connections", 0, 1<<24,
-		"The most connections with TLS.")
+		"The maximum number of TLS connections.")
 	m.timeoutVar(&s.ConnectTimeout, "tcp_connect_timeout", 10*time.Second,
-		"The time in seconds for a connection to be made.")
+		"How many seconds connecting may take.")
 	m.timeoutVar(&s.SendTimeout, "tcp_send_timeout", 10*time.Second,
-		"The time in seconds in which a peer takes no byte of what waits for it.")
+		"A connection is closed if its peer takes none of the waiting bytes for this many seconds.")
 	m.timeoutVar(&s.Lifetime, "tcp_connection_lifetime", maxSeconds*time.Second,
-		"The time in seconds after which a connection is closed on which nothing came or went.")
+		"A connection without traffic is closed after this many seconds.")
 	m.DurationVar(&s.WaitData, "tcp_wait_data", time.Millisecond, 0, maxMillis,
-		"The time in milliseconds for the PROXY header.")
+		"How many milliseconds the PROXY header may take.")
 	m.DurationVar(&s.MsgReadTimeout, "tcp_msg_read_timeout", time.Second, 1, maxSeconds,
-		"The time in seconds for a message, from its first byte to its last.")
+		"How many seconds a message may take, from its first byte to its last.")
 	m.BoolVar(&s.AcceptAliases, "tcp_accept_aliases",
-		"Whether each request with ;alias in its Via "+
-			"makes an alias of its connection (RFC 5923 §5).")
+		"Whether a request with ;alias in its Via makes its connection an alias (RFC 5923 §5).")
 	m.IntVar(&s.AcceptIPLimit, "tcp_accept_iplimit", 0, 1<<24,
-		"The most connections from one address; 0: no limit of its own.")
+		"The maximum number of connections from one address; 0: no limit per address.")
 	m.BoolVar(&s.AcceptUnique, "tcp_accept_unique",
-		"Whether a further connection from an address and port that has one is closed.")
+		"Whether a second connection from the same address and port is closed.")
 	m.BoolVar(&s.AcceptNoCL, "tcp_accept_no_cl",
-		"Whether a message without Content-Length is taken, as one without body.")
+		"Whether a message without Content-Length is accepted, as one without a body.")
 	m.BoolVar(&s.AcceptHAProxy, "tcp_accept_haproxy",
 		"Whether each connection begins with a PROXY header.")
 	nets := &paramDef{kind: stringParam,
 		set: func(v syntax.Literal) { s.ProxyFrom, _ = prefixes(v.Str) }}
 	nets.problem = func(v syntax.Literal) string { _, why := prefixes(v.Str); return why }
-	m.param("tcp_proxy_from", "Of ours: the addresses and networks that send one; empty: everyone.",
+	m.param("tcp_proxy_from", "Viaduct's own: the addresses and networks that send a PROXY "+
+		"header; empty: all.",
 		nets, func() any { return strings.Trim(fmt.Sprint(s.ProxyFrom), "[]") })
 	m.BoolVar(&s.Async, "tcp_async",
-		"Whether what a socket does not take is queued; it is always so.")
+		"Whether bytes that a socket does not take are queued; they always are.")
 	m.Note("tcp_async", func(_ string, n int64) string {
 		if n == 0 {
 			return "has no effect: what a socket does not take is queued always, since nobody " +
@@ -123,14 +124,16 @@ func streamParams(m *Module) {
 	})
 	m.alsoParam("tcp_async", "tcp_buf_write")
 	m.IntVar(&s.ConnWQMaxBytes, "tcp_conn_wq_max", 0, 1<<20,
-		"The bytes that may wait for one connection.")
-	m.IntVar(&s.WQMaxBytes, "tcp_wq_max", 0, 1<<30, "The bytes that may wait for all of them.")
-	m.IntVar(&s.ReadBufferBytes, "tcp_rd_buf_size", 512, 16777216, "The most bytes of a message.")
+		"How many bytes may wait for one connection.")
+	m.IntVar(&s.WQMaxBytes, "tcp_wq_max", 0, 1<<30, "How many bytes may wait for all connections "+
+		"together.")
+	m.IntVar(&s.ReadBufferBytes, "tcp_rd_buf_size", 512, 16777216, "The maximum size of a "+
+		"message, in bytes.")
 	m.BoolVar(&s.CRLFPing, "tcp_crlf_ping",
 		"Whether CRLFCRLF is answered with CRLF (RFC 5626 §4.4.1).")
 	socketParams(m, s)
 	m.IntVar(&s.ConnMatch, "tcp_connection_match", 0, 1,
-		"Whether a connection is found by our port, too; it is always so.")
+		"Whether a connection is also looked up by our port; it always is.")
 	m.Note("tcp_connection_match", func(_ string, n int64) string {
 		if n == 0 {
 			return "is always 1: connections belong to a listener, and so to its address and port"
@@ -141,12 +144,12 @@ func streamParams(m *Module) {
 		"1 keeps a connection whose message the script refused.")
 	m.NotYet("tcp_script_mode")
 	m.IntVar(&s.PerDestination, "tcp_connections_per_destination", 1, 64,
-		"Of ours: how many connections a shard keeps to one destination.")
+		"Viaduct's own: how many connections a shard keeps to one destination.")
 	m.IntVar(&s.HandshakeMax, "tcp_handshake_max", 1, 65536,
-		"Of ours: how many accepted connections may be before the end of their PROXY header and "+
-			"handshake.")
+		"Viaduct's own: how many accepted connections may have their PROXY header or handshake "+
+			"under way.")
 	m.IntVar(&s.AcceptRate, "tcp_accept_rate", 0, 1<<24,
-		"Of ours: the most new connections from one address in a second; 0: no limit.")
+		"Viaduct's own: how many new connections one address may open in a second; 0: no limit.")
 
 	m.IdleAny("the queue has no blocks", "tcp_wq_blk_size")
 	m.IdleAny("a connection belongs to one event loop: there is no descriptor to pass",
@@ -166,24 +169,25 @@ func streamParams(m *Module) {
 func socketParams(m *Module, s *StreamSettings) {
 	m.BoolVar(&s.Keepalive, "tcp_keepalive", "Whether the kernel probes idle peers.")
 	m.DurationVar(&s.KeepIdle, "tcp_keepidle", time.Second, 0, maxSeconds,
-		"After how many seconds it does; 0: as the kernel has it.")
+		"After how many idle seconds the kernel begins to probe; 0: the kernel's default.")
 	m.DurationVar(&s.KeepInterval, "tcp_keepintvl", time.Second, 0, maxSeconds,
-		"The seconds between its probes; 0: as the kernel has it.")
+		"Seconds between probes; 0: the kernel's default.")
 	m.IntVar(&s.KeepCount, "tcp_keepcnt", 0, 1<<31-1,
-		"After how many probes the connection has ended; 0: as the kernel has it.")
+		"After how many unanswered probes the connection ends; 0: the kernel's default.")
 	m.IntVar(&s.DeferAccept, "tcp_defer_accept", 0, 3600,
-		"The seconds that a connection may be without data before it is accepted; 0: none.")
-	m.BoolVar(&s.DelayedAck, "tcp_delayed_ack", "0 acknowledges at once.")
-	m.IntVar(&s.SynCount, "tcp_syncnt", 0, 1024, "How often SYN is sent; 0: as the kernel has it.")
+		"How many seconds the kernel waits for data before a connection is accepted; 0: it does "+
+			"not wait.")
+	m.BoolVar(&s.DelayedAck, "tcp_delayed_ack", "0: received data is acknowledged at once.")
+	m.IntVar(&s.SynCount, "tcp_syncnt", 0, 1024, "How often SYN is sent; 0: the kernel's default.")
 	m.IntVar(&s.Linger2, "tcp_linger2", 0, 3600,
-		"The seconds of an orphan in FIN_WAIT2; 0: as the kernel has it.")
-	m.BoolVar(&s.NoConnect, "tcp_no_connect", "Whether no connection is ever made.")
+		"How many seconds a closed connection stays in FIN_WAIT2; 0: the kernel's default.")
+	m.BoolVar(&s.NoConnect, "tcp_no_connect", "Whether Viaduct never opens a connection.")
 	m.BoolVar(&s.ReusePort, "tcp_reuse_port",
-		"Whether connections leave from the listener's port, where it is free.")
+		"Whether connections are opened from the listener's port if it is free.")
 	m.sourceVar(&s.SourceIPv4, false, "tcp_source_ipv4",
-		"The address that connections of IPv4 come from; without it the listener's.")
+		"The address that IPv4 connections are opened from; without it, the listener's.")
 	m.sourceVar(&s.SourceIPv6, true, "tcp_source_ipv6",
-		"The address that connections of IPv6 come from; without it the listener's.")
+		"The address that IPv6 connections are opened from; without it, the listener's.")
 }
 
 // prefixes reads a list of addresses and networks separated by commas, semicolons or white space.

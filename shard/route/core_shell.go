@@ -22,11 +22,11 @@ type shell struct {
 func shellFuncs(m *Module) {
 	sh := &shell{lines: make(chan string, maxShellLines)}
 	sh.dropped = m.Count("exec_dropped",
-		"Command lines of exec() that were not run, since too many were waiting.")
+		"Command lines of exec() that were not run because too many were waiting.")
 	m.Open(func(s *State) error { sh.logger = s.Logger; return nil })
 	m.Beside(&sh.every, func(int64) { sh.run() })
 	coreFunc(m, beforeSending, sh.exec, []AnyArg{Special("command", "a line for sh(1)")},
-		"Has a command line run beside the shards, and does not wait for its end: it is true.",
+		"Runs a command line beside the shards. It is true at once and does not wait for the end.",
 		"exec")
 }
 

@@ -44,20 +44,20 @@ func Define(m *route.Module) {
 	const in = route.InRequest | route.InFailure
 	seconds := route.Spent(route.Int("seconds", 0, 100, "how long"))
 	millis := route.Spent(route.Int("milliseconds", 0, 30000, "how long; timers have steps of 4 ms"))
-	const goes = "Ends the script and goes on with a route when the time is over. False: there is " +
-		"no such route."
+	const goes = "Ends the script, and runs a route when the time is over. False: there is no " +
+		"such route."
 	route.Wait2(m, "async_route", in, name, seconds, goes, to(time.Second), there)
 	route.Wait2(m, "async_ms_route", in, name, millis, goes, to(time.Millisecond), there)
-	const waits = "Goes on with what follows when the time is over. The run is held, and the " +
-		"shard does other work."
+	const waits = "Goes on when the time is over. Meanwhile the run is held and the shard does " +
+		"other work."
 	route.Wait1(m, "async_sleep", in, seconds, waits, sleep(time.Second), slept)
 	route.Wait1(m, "async_ms_sleep", in, millis, waits, sleep(time.Millisecond), slept)
-	const soon = "Ends the script and goes on with a route, a moment later. False: there is no such " +
-		"route."
+	const soon = "Ends the script, and runs a route a moment later. False: there is no such route."
 	route.Wait1(m, "async_task_route", in, name, soon,
 		func(c *route.Ctx, q *ask.Question, _ route.RouteBlock) route.Result { return after(c, q, 0) },
 		goesOn)
-	group := route.Spent(route.Text("groupname", "of workers; there are none here, and any name does"))
+	group := route.Spent(route.Text("groupname", "the group of workers; Viaduct has none and "+
+		"takes any name"))
 	route.Wait2(m, "async_task_group_route", in, name, group, soon,
 		func(c *route.Ctx, q *ask.Question, _ route.RouteBlock, _ []byte) route.Result {
 			return after(c, q, 0)
@@ -96,16 +96,16 @@ func tasks(m *route.Module) {
 	}
 	m.NamesRoutes()
 	name := route.Text("routename", "the name of a route[]")
-	data := route.Text("data", "what the route finds in $async(data)")
-	group := route.Text("groupname", "of workers; there are none here, and any name does")
+	data := route.Text("data", "what the route reads as $async(data)")
+	group := route.Text("groupname", "the group of workers; Viaduct has none and takes any name")
 	byDefault := []byte("default")
-	const doc = "Has a route run a moment later, on a request that nobody sent, and goes on. False: " +
-		"there is no such route."
+	const doc = "Goes on, and runs a route a moment later on a made-up request. False: there is " +
+		"no such route."
 	route.Func2(m, "async_task_data", route.Anywhere, name, data, doc,
 		func(c *route.Ctx, name, data []byte) route.Result { return run(c, name, byDefault, data) })
 	route.Func3(m, "async_task_group_data", route.Anywhere, name, group, data, doc, run)
 	m.Var(route.Var{Name: "async", Inner: "data or gname",
-		Doc: "In the route that async_task_data has run: the data, or the group. Else null.",
+		Doc: "The data, or the group, in a route that async_task_data runs. Elsewhere null.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			var part func(t *task) []byte
 			switch inner {

@@ -12,30 +12,31 @@ import (
 func Define(m *route.Module) {
 	ttl := route.Int("time", 0, route.MaxSeconds, "seconds; 0: the default")
 	route.Func1(m, "blst_add", route.Anywhere, route.Optional(ttl, 0),
-		"Lists where the message came from.",
+		"Puts the source of the message on the list.",
 		func(c *route.Ctx, ttl int) route.Result {
 			return blockSource(c, time.Duration(ttl)*time.Second)
 		})
 	m.Func(route.Func{Name: "blst_add_retry_after", In: route.Anywhere,
 		Args: []route.AnyArg{leastArg, mostArg}, Build: blockRetryAfter,
-		Doc: "Lists it for as long as Retry-After says, within the two. False: there is none."})
-	route.Func0(m, "blst_del", route.Anywhere, "Takes it off the list.",
+		Doc: "Lists the source for as long as Retry-After says, within both limits. False: there " +
+			"is no such header."})
+	route.Func0(m, "blst_del", route.Anywhere, "Takes the source off the list.",
 		func(c *route.Ctx) route.Result { return unblockSource(c) })
-	route.Func0(m, "blst_is_blocklisted", route.Anywhere, "Tells whether it is listed.",
+	route.Func0(m, "blst_is_blocklisted", route.Anywhere, "Tells whether the source is listed.",
 		func(c *route.Ctx) route.Result { return route.Truth(sourceBlocked(c)) })
 	m.Alias("blst_is_blocklisted", "blst_is_blacklisted") // until 5.4
 	ignore(m, "blst_set_ignore",
-		"The request goes to listed addresses as well.", ofRequest, true)
-	ignore(m, "blst_clear_ignore", "Takes that back.", ofRequest, false)
+		"Sends the request to listed addresses too.", ofRequest, true)
+	ignore(m, "blst_clear_ignore", "Ends what blst_set_ignore began.", ofRequest, false)
 	ignore(m, "blst_rpl_set_ignore",
-		"Responses go to listed addresses as well.", ofReply, true)
-	ignore(m, "blst_rpl_clear_ignore", "Takes that back.", ofReply, false)
+		"Sends responses to listed addresses too.", ofReply, true)
+	ignore(m, "blst_rpl_clear_ignore", "Ends what blst_rpl_set_ignore began.", ofReply, false)
 }
 
 // ignore declares blst_set_ignore([reasons]) and its kin.
 func ignore(m *route.Module, name, doc string, whose blockWhose, on bool) {
 	mask := route.Optional(route.Int("mask", 0, 255,
-		"why they are listed; left out: for whatever reason"), 255)
+		"the reasons of listing, as bits; without it, all"), 255)
 	route.Func1(m, name, route.Anywhere, mask, doc, func(c *route.Ctx, mask int) route.Result {
 		now := ignored(c, whose)
 		if on {

@@ -39,9 +39,9 @@ func Define(m *route.Module) {
 		return ""
 	}
 	m.IntVar(&s.initial, "initial_probability", 0, 100,
-		"How often rand_event is true at first, in percent.")
+		"How often rand_event is true at the start, in percent.")
 	m.Check("initial_probability", percent)
-	m.BitsVar(&s.flags, "initial_gflags", "The global flags at first, a mask.")
+	m.BitsVar(&s.flags, "initial_gflags", "The global flags at the start, a mask.")
 	size := m.Int("lock_set_size", 0, 0, 16,
 		"0 means that there are no locks; else there are 65,536, the most that Kamailio can have.")
 	m.IdleText("the program is named by its own hash", "hash_file")
@@ -73,10 +73,10 @@ func (s *state) waits(m *route.Module) {
 		return route.Truth(a.Err == nil)
 	}
 	route.Wait1(m, "sleep", route.Anywhere, route.Spent(route.Int("time", 0, 86400, "seconds")),
-		"Waits. The run is held, and the shard does other work.", sleep(time.Second), slept)
+		"Waits. Meanwhile the run is held and the shard works.", sleep(time.Second), slept)
 	route.Wait1(m, "usleep", route.Anywhere,
 		route.Spent(route.Int("time", 0, 1e9, "microseconds; timers have steps of 4 ms")),
-		"Waits. The run is held, and the shard does other work.", sleep(time.Microsecond), slept)
+		"Waits. Meanwhile the run is held and the shard works.", sleep(time.Microsecond), slept)
 }
 
 // number is a number that all shards share, def until it is set.
@@ -95,7 +95,7 @@ func (s *state) put(c *route.Ctx, key []byte, n int64) route.Result {
 
 // chance are the functions that toss a coin.
 func (s *state) chance(m *route.Module) {
-	route.Func0(m, "rand_event", route.Anywhere, "True as often as the probability says.",
+	route.Func0(m, "rand_event", route.Anywhere, "Is true as often as the probability says.",
 		func(c *route.Ctx) route.Result {
 			return route.Truth(rand.Int64N(100) < s.number(c, probKey, int64(s.initial)))
 		})
@@ -103,10 +103,10 @@ func (s *state) chance(m *route.Module) {
 		"Sets the probability, on all shards.",
 		func(c *route.Ctx, n int) route.Result { return s.put(c, probKey, int64(n)) })
 	route.Func0(m, "rand_reset_prob", route.Anywhere,
-		"Sets the probability to what the parameter says.",
+		"Resets the probability to the parameter's.",
 		func(c *route.Ctx) route.Result { return s.put(c, probKey, int64(s.initial)) })
 	route.Func0(m, "rand_get_prob", route.Anywhere,
-		"The probability, as $rc. One of 0 ends the script.",
+		"Returns the probability as $rc. A probability of 0 ends the script.",
 		func(c *route.Ctx) route.Result { return int(s.number(c, probKey, int64(s.initial))) })
 	m.Var(route.Var{Name: "RANDOM", Doc: "A random number below 2^31.",
 		Place: route.Place{NoRoom: true,
@@ -131,11 +131,11 @@ func (s *state) flagged(m *route.Module) {
 		}
 	}
 	in := route.Anywhere
-	route.Func1(m, "set_gflag", in, flag, "Sets a flag that all calls see.",
+	route.Func1(m, "set_gflag", in, flag, "Sets a global flag, which all calls see.",
 		change(func(flags, bit int64) int64 { return flags | bit }))
-	route.Func1(m, "reset_gflag", in, flag, "Takes such a flag back.",
+	route.Func1(m, "reset_gflag", in, flag, "Clears a global flag.",
 		change(func(flags, bit int64) int64 { return flags &^ bit }))
-	route.Func1(m, "is_gflag", in, flag, "Tells whether such a flag is set.",
+	route.Func1(m, "is_gflag", in, flag, "Tells whether a global flag is set.",
 		func(c *route.Ctx, n int) route.Result {
 			return route.Truth(s.number(c, flagsKey, int64(s.flags))>>n&1 != 0)
 		})
@@ -144,9 +144,10 @@ func (s *state) flagged(m *route.Module) {
 // rest are the functions for debugging, a hash, and what asks for routes.
 func (s *state) rest(m *route.Module) {
 	route.Func3(m, "core_hash", route.Anywhere, route.Text("text1", "what is hashed"),
-		route.Text("text2", "what is hashed behind it, may be empty"),
-		route.Int("size", -1<<31, 1<<31-1, "2 to the power of it is how many values there are; below 1: two"),
-		"The hash that Kamailio's core has of one text or two, as $rc, from 1 on.",
+		route.Text("text2", "the text hashed after it; it may be empty"),
+		route.Int("size", -1<<31, 1<<31-1, "the hash has 2 to the power of this many values; "+
+			"below 1: two values"),
+		"Returns as $rc the hash of one or two texts, computed as Kamailio's core does, plus 1.",
 		func(_ *route.Ctx, a, b []byte, size int) route.Result {
 			if size <= 0 {
 				size = 1
@@ -159,7 +160,7 @@ func (s *state) rest(m *route.Module) {
 		"Tells whether the file has a route of that name.",
 		func(c *route.Ctx, name []byte) route.Result { return route.Truth(c.HasRoute(name)) })
 	route.Func0(m, "abort", route.Anywhere,
-		"Ends the process by SIGABRT, which writes the stacks of all of it.",
+		"Ends the process with SIGABRT, which writes all its stacks.",
 		func(*route.Ctx) route.Result {
 			return route.Truth(unix.Kill(unix.Getpid(), unix.SIGABRT) == nil)
 		})

@@ -165,17 +165,17 @@ var lateText = []byte("cfgutils: unlock() comes too late: the lock was held for 
 
 // locking are the functions.
 func (s *state) locking(m *route.Module) {
-	key := route.Text("key", "what is locked; different keys may have one lock")
+	key := route.Text("key", "the key; different keys may share a lock")
 	none := func(c *route.Ctx) route.Result {
 		c.Complain([]byte("cfgutils: there are no locks: set lock_set_size"))
 		return -1
 	}
 	late := m.Count("late_unlocks",
-		"Calls of unlock() by who had lost the lock, since it was held for more than 60 s.")
+		"Calls of unlock() by a run that had lost the lock after more than 60 s.")
 	in := route.Anywhere
 	route.Wait1(m, "lock", in, route.Spent(key),
-		"Locks a key, and waits for it, 10 s at most. False: it did not get it. Who holds one for "+
-			"more than 60 s loses it to the next who asks.",
+		"Locks a key, and waits up to 10 s for it. False: it did not get the lock. A run that "+
+			"holds a lock for more than 60 s loses it to the next one that asks.",
 		func(c *route.Ctx, q *ask.Question, key []byte) route.Result {
 			if s.locks == nil {
 				return none(c)
@@ -200,7 +200,7 @@ func (s *state) locking(m *route.Module) {
 			return route.Truth(s.locks.try(s.locks.holder(c), key))
 		})
 	route.Func1(m, "unlock", in, key,
-		"Unlocks a key. It does nothing where the run has lost the lock.",
+		"Unlocks a key. It does nothing if the run has lost the lock.",
 		func(c *route.Ctx, key []byte) route.Result {
 			if s.locks == nil {
 				return none(c)

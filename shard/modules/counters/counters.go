@@ -13,7 +13,7 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	group := m.Text("script_cnt_grp_name", "script", "The group of counters whose name has none.")
+	group := m.Text("script_cnt_grp_name", "script", "The group of counters whose names have none.")
 	set := NewSet(m)
 	m.Each("script_counter", func(s string) error {
 		name, doc, _ := strings.Cut(s, " ")
@@ -24,11 +24,11 @@ func Define(m *route.Module) {
 	}, `"[group.]name text": a counter, and what it counts.`)
 
 	name := Arg{set: set, group: group, in: route.Anywhere &^ route.InBranch}
-	name.Func1(m, "cnt_inc", "Counts one.", func(c *route.Ctx, k *Counter) { k.Add(c, 1) })
+	name.Func1(m, "cnt_inc", "Adds 1 to the counter.", func(c *route.Ctx, k *Counter) { k.Add(c, 1) })
 	name.Func1(m, "cnt_reset", "Sets the counter to 0.",
 		func(_ *route.Ctx, k *Counter) { k.Reset() })
-	name.Func2(m, "cnt_add", route.Int("number", -1<<31, 1<<31-1, "how much", route.AsIs),
-		"Counts so many.", func(c *route.Ctx, k *Counter, n int) { k.Add(c, n) })
+	name.Func2(m, "cnt_add", route.Int("number", -1<<31, 1<<31-1, "the number to add", route.AsIs),
+		"Adds a number to the counter.", func(c *route.Ctx, k *Counter, n int) { k.Add(c, n) })
 }
 
 // Set is the counters of a file.

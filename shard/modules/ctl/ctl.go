@@ -28,12 +28,12 @@ func Define(m *route.Module) {
 		}
 		s.Sockets = append(s.Sockets, socket)
 		return nil
-	}, "Where commands come by: unix:PATH, unixd:PATH for datagrams, tcp:HOST:PORT, udp:HOST:PORT. "+
-		"Without one "+usual+" is tried, where kamcmd asks.")
+	}, "Where commands are received: unix:PATH, unixd:PATH for datagrams, tcp:HOST:PORT, "+
+		"udp:HOST:PORT. Without it "+usual+" is tried, where kamcmd asks.")
 	m.IntVar(&s.Mode, "mode", 0, 0o777,
 		"The permissions of the Unix sockets, as in chmod(1); 384 is 0600.")
-	m.WordVar(&s.User, "user", "Whom the Unix sockets belong to: a name or a number.")
-	m.WordVar(&s.Group, "group", "The group that they belong to.")
+	m.WordVar(&s.User, "user", "The user who owns the Unix sockets: a name or a number.")
+	m.WordVar(&s.Group, "group", "The group that owns the Unix sockets: a name or a number.")
 
 	m.IdleInt("an answer has the room that it needs", "binrpc_buffer_size", "binrpc_max_body_size",
 		"binrpc_struct_max_body_size")

@@ -13,7 +13,7 @@ func Define(m *route.Module) {
 		"max_result_rows")
 	m.IdleInt("a value that is not there is an empty text in any case", "emptystring")
 	m.IdleText("functions that ask databases are not there yet", "default_connection")
-	m.Text("db_delim", ":", "What stands between values: a colon.")
+	m.Text("db_delim", ":", "The character between values: a colon.")
 	m.Check("db_delim", func(s string, _ int64) string {
 		if s == ":" {
 			return ""

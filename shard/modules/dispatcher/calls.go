@@ -28,13 +28,13 @@ const callsPerSlot = 16
 // define declares it.
 func (x *calls) define(m *route.Module) {
 	x.bits = m.Int("ds_hash_size", 0, 0, 24,
-		"Exponent of the table of calls of algorithm 10; 0: there is none.")
+		"The size of algorithm 10's table of calls, as an exponent of 2; 0: there is no table.")
 	x.expire = m.Duration("ds_hash_expire", time.Second, 7200, 1, route.MaxSeconds,
 		"Seconds that a call stays in that table.")
 	x.first = m.Duration("ds_hash_initexpire", time.Second, 7200, 1, route.MaxSeconds,
 		"The same for a call that is not answered.")
 	x.check = m.Duration("ds_hash_check_interval", time.Second, 30, 1, route.MaxSeconds,
-		"Seconds between looks for such calls.")
+		"Seconds between sweeps for calls whose time is over.")
 	m.Open(func(s *route.State) (err error) {
 		if *x.bits > 0 {
 			x.t, err = s.Table("dispatcher:calls", table.Config{Entries: min(callsPerSlot<<*x.bits, table.MaxEntries),
@@ -50,9 +50,10 @@ func (x *calls) define(m *route.Module) {
 
 	const in = route.Anywhere
 	route.Func0(m, "ds_load_update", in,
-		"BYE or CANCEL: the call is over. A 2xx to an INVITE: it lasts ds_hash_expire from now on.",
+		"Updates the table of calls. BYE or CANCEL: the call is over. A 2xx to an INVITE: the "+
+			"call lasts ds_hash_expire from now on.",
 		func(c *route.Ctx) route.Result { return x.update(c) })
-	route.Func0(m, "ds_load_unset", in, "The call is over: its destination has one fewer.",
+	route.Func0(m, "ds_load_unset", in, "Counts the call as over at its destination.",
 		func(c *route.Ctx) route.Result { return x.over(c) })
 }
 

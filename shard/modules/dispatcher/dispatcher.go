@@ -12,27 +12,30 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	m.Event("dispatcher:dst-down", "A destination has become inactive; the request is one to it.")
-	m.Event("dispatcher:dst-up", "A destination is active again; the request is one to it.")
+	m.Event("dispatcher:dst-down", "A destination has become inactive. The route runs on a "+
+		"request to it.")
+	m.Event("dispatcher:dst-up", "A destination is active again. The route runs on a request to "+
+		"it.")
 	d := &m.Settings().Dispatcher
 	m.TextVar(&d.ListFile, "list_file",
 		"The file with the destinations. A relative path starts at the working directory.")
 	m.BoolVar(&d.ListOptional, "list_optional",
-		"A list_file that is not there is an empty list and no error. Not Kamailio's.")
+		"Viaduct's own: a missing list_file is an empty list instead of an error.")
 	flags := m.Int("flags", 0, 0, 3,
-		"1: algorithms 1 to 3 hash the user part only. 2: the program goes through the destinations "+
-			"behind the one chosen; ds_next_dst, ds_set_dst and their like are false without it.")
+		"1: algorithms 1 to 3 hash the user part only. 2: the program may go on to the "+
+			"destinations after the one chosen; without it ds_next_dst, ds_set_dst and the like "+
+			"are false.")
 	force := m.Bool("force_dst", true, "Whether ds_select_dst overwrites a $du that is set already.")
 	m.BoolVar(&d.List.UseDefault, "use_default",
-		"Keep the last destination of a set for when nothing else is left.")
+		"Whether the last destination of a set is kept for when no other is left.")
 	hashed := m.Text("hash_pvar", "", "The text with variables that algorithm 7 hashes.")
 
 	m.DurationVar(&d.Probes.Interval, "ds_ping_interval", time.Second, 0, route.MaxSeconds,
-		"Seconds between probes; 0: none are sent.")
+		"Seconds between probes; 0: no probes.")
 	m.TextVar(&d.Probes.Method, "ds_ping_method", "The method of probes.")
-	m.TextVar(&d.Probes.From, "ds_ping_from", "From of probes.")
+	m.TextVar(&d.Probes.From, "ds_ping_from", "The From URI of probes.")
 	good := m.Text("ds_ping_reply_codes", "",
-		`Responses that count as success, as "class=2;code=403"; empty: 2xx.`)
+		`The responses that count as success, such as "class=2;code=403"; empty: 2xx.`)
 	m.Check("ds_ping_reply_codes", func(s string, _ int64) string {
 		if _, err := balance.ParseReplyCodes(s); err != nil {
 			return "has " + err.Error()
@@ -46,18 +49,18 @@ func Define(m *route.Module) {
 	})
 	m.IdleInt("latencies of probes are always kept", "ds_ping_latency_stats")
 	m.IntVar(&d.List.LatencyKept, "ds_latency_estimator_alpha", 1, 999,
-		"How much the latencies before weigh, in thousandths.")
+		"The weight of earlier latencies in the estimate, in thousandths.")
 	m.IntVar((*int)(&d.Probes.Mode), "ds_probing_mode", 0, 3,
 		"Which destinations are probed; 0: those marked P.")
 	m.IntVar(&d.List.ProbingThreshold, "ds_probing_threshold", 1, 1<<31-1,
-		"So many failures make a destination inactive.")
+		"How many failures make a destination inactive.")
 	m.IntVar(&d.List.InactiveThreshold, "ds_inactive_threshold", 1, 1<<31-1,
-		"So many successes make it active again.")
+		"How many successes make it active again.")
 
 	m.Text("outbound_proxy", "", "Where probes go.")
-	m.Text("ds_default_socket", "", "What probes leave from.")
+	m.Text("ds_default_socket", "", "The socket that probes leave from.")
 	m.DurationVar(&d.ReloadDelta, "reload_delta", time.Second, 0, route.MaxSeconds,
-		"The least seconds between two reloads of the list.")
+		"The minimum number of seconds between two reloads of the list.")
 	m.NotYet("ds_default_socket", "outbound_proxy")
 	m.IdleText("ds_default_socket names the socket by its address", "ds_default_sockname")
 	m.IdleText("there is no embedded interpreter: event_route[dispatcher:dst-down] and dst-up run",
@@ -80,10 +83,11 @@ func Define(m *route.Module) {
 	vars := destinationVars{
 		failover: func() bool { return *flags&2 != 0 },
 		xavp: m.Text("xavp_dst", "_dsdst_",
-			"The XAVP with the destinations chosen. It is set where the file gives this parameter."),
+			"The XAVP for the destinations chosen. It is set if the file has this parameter."),
 		given: m.Given("xavp_dst"),
 		mode:  m.Int("xavp_dst_mode", 0, 0, 7, "1: without attrs. 2: with socket. 4: with sockname."),
-		empty: m.Bool("ds_attrs_none", false, "Gives a destination without attributes an empty attrs."),
+		empty: m.Bool("ds_attrs_none", false, "Whether a destination without attributes gets an "+
+			"empty attrs."),
 	}
 	m.Check("xavp_dst", func(s string, _ int64) string {
 		if s == "" {

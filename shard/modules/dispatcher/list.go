@@ -19,14 +19,15 @@ const (
 // lists are the functions that look into the sets.
 func lists(m *route.Module) {
 	setID := m.Text("setid_pvname", "",
-		"The variable that ds_is_from_list writes the number of the set to.")
-	attrs := m.Text("attrs_pvname", "", "The variable that it writes the destination's attributes to.")
+		"The variable to which ds_is_from_list writes the number of the set.")
+	attrs := m.Text("attrs_pvname", "", "The variable for the attributes of the destination that "+
+		"ds_is_from_list finds.")
 
 	set := route.Optional(route.Int("set", -1, 1<<31-1, "the number of the set; -1 means all",
 		route.AsIs), -1)
 	mode := route.Optional(route.Int("mode", 0, 7,
 		"1: any port. 2: any protocol. 4: active ones only", route.AsIs), anyProto)
-	uri := route.Optional(route.Text("uri", "looked for in place of the source"), nil)
+	uri := route.Optional(route.Text("uri", "looked for instead of the source"), nil)
 	m.Func(route.Func{Name: "ds_is_from_list", In: route.Anywhere,
 		Args: []route.AnyArg{set, mode, uri},
 		Doc:  "Tells whether the message comes from a destination of a set, or of any.",
@@ -78,7 +79,7 @@ func lists(m *route.Module) {
 			return route.Truth(table != nil && table.Set(set) != nil)
 		})
 	m.Alias("ds_list_exists", "ds_list_exist")
-	one := route.Optional(route.Text("uri", "of the destination that is to be active"), nil)
+	one := route.Optional(route.Text("uri", "the destination to look at"), nil)
 	route.Func2(m, "ds_is_active", route.Anywhere, number, one,
 		"Tells whether a destination of a set takes calls.",
 		func(c *route.Ctx, set int, uri []byte) route.Result {

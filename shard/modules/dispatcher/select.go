@@ -22,7 +22,7 @@ func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *ha
 			"by the user of the credentials; 6, at random; 7, by hash_pvar; 8, the first; 9, by weight; "+
 			"10, by calls under way; 11, by rweight; 12, all at once; 13, by latency", route.AsIs)
 	limit := route.Optional(route.Int("limit", 0, 1<<31-1,
-		"the most destinations kept for failover; 0 means all", route.AsIs), 0)
+		"how many destinations are kept for failover; 0 means all", route.AsIs), 0)
 	args := []route.AnyArg{set, algorithm, limit}
 	type chooser func(c *route.Ctx, set int, a balance.Algorithm, key balance.Key, limit int) bool
 	type inputs func(set, algorithm, limit route.Input[int]) route.Call
@@ -76,7 +76,7 @@ func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *ha
 		})
 	}
 	m.Func(route.Func{Name: "ds_select_dst", In: in, Args: args, Build: into(false),
-		Doc: "Chooses a destination of a set and makes it $du. False: there is none."})
+		Doc: "Chooses a destination of a set and sets $du to it. False: there is none."})
 	m.Func(route.Func{Name: "ds_select_domain", In: in, Args: args, Build: into(true),
 		Doc: "Chooses a destination of a set for host and port of the Request-URI. False: there " +
 			"is none."})
@@ -84,14 +84,14 @@ func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *ha
 		Build: build(func(c *route.Ctx, set int, a balance.Algorithm, key balance.Key, limit int) bool {
 			return c.Request.ListTargets(set, a, key, limit, false) && c.Request.ChooseFirst(limit)
 		}, nil),
-		Doc: "Chooses destinations of a set for ds_set_dst, and ds_next_dst for those behind the first. " +
-			"False: there is none."}).Soon(route.Anywhere &^ in)
+		Doc: "Chooses destinations of a set: ds_set_dst takes the first, and ds_next_dst the " +
+			"others. False: there is none."}).Soon(route.Anywhere &^ in)
 
-	rules := route.Text("rules", `sets and algorithms, as "1=4;2=8"`)
+	rules := route.Text("rules", `sets and algorithms, such as "1=4;2=8"`)
 	mode := route.Text("mode", `"0" or "d": into $du. "1" or "r": into the Request-URI. "2" or "x": `+
 		"as ds_select")
 	m.Func(route.Func{Name: "ds_select_routes", In: in, Args: []route.AnyArg{rules, mode, limit},
-		Doc: "Chooses destinations of several sets, those of the first one first.",
+		Doc: "Chooses destinations of several sets, those of the first set first.",
 		Build: func(b *route.Build) route.Call {
 			rules, ok1 := rules.At(b, 0)
 			mode, ok2 := mode.At(b, 1)
@@ -139,18 +139,18 @@ func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *ha
 			return c.Moved(1)
 		})
 	}
-	next("ds_next_dst", "Makes the next destination of the list that ds_select_dst made $du. False: "+
-		"there is none left.", false, func(c *route.Ctx) bool { return c.Request.NextTarget(false) })
-	next("ds_next_domain", "The same for what ds_select_domain chose.", true,
+	next("ds_next_dst", "Sets $du to the next destination of the list that ds_select_dst made. "+
+		"False: none is left.", false, func(c *route.Ctx) bool { return c.Request.NextTarget(false) })
+	next("ds_next_domain", "The same as ds_next_dst, for what ds_select_domain chose.", true,
 		func(c *route.Ctx) bool { return c.Request.NextTarget(true) })
-	next("ds_set_dst", "Makes the destination that was chosen last $du once more.", false,
+	next("ds_set_dst", "Sets $du again to the destination that was chosen last.", false,
 		func(c *route.Ctx) bool { return c.Request.SameTarget(false) })
-	next("ds_set_domain", "Writes it into the Request-URI once more.", true,
+	next("ds_set_domain", "Writes the chosen destination into the Request-URI again.", true,
 		func(c *route.Ctx) bool { return c.Request.SameTarget(true) })
 
 	state := route.Parsed("state", "a state",
 		`is no state: "a", "i", "d" or "t", and "p" for probing`,
-		`"a" active, "i" inactive, "d" disabled, "t" trying, and "p" behind it: probed`, dstState)
+		`"a" active, "i" inactive, "d" disabled, "t" trying; a "p" after it: probed`, dstState)
 	route.Func1(m, "ds_mark_dst", in, route.Optional(state, "i"),
 		"Sets the state of the destination that was used last.",
 		func(c *route.Ctx, state string) route.Result {

@@ -8,12 +8,12 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	suffix := m.Text("suffix", "", "What stands behind the reason, such as ;privacy=full.")
-	uri := route.Optional(route.Text("uri", "who diverts; without it the Request-URI as it came"),
+	suffix := m.Text("suffix", "", "The text after the reason, such as ;privacy=full.")
+	uri := route.Optional(route.Text("uri", "who diverts; without it, the Request-URI as received"),
 		nil)
 	route.Func2(m, "add_diversion", route.InRequest|route.InFailure|route.InBranch,
 		route.Text("reason", "why, such as no-answer"), uri,
-		"Adds a Diversion row, in front of the first that is there.",
+		"Adds a Diversion row, in front of any others.",
 		func(c *route.Ctx, reason, uri []byte) route.Result {
 			if uri == nil {
 				uri = c.Msg.Bytes(c.Msg.URI)

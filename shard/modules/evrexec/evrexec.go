@@ -41,11 +41,11 @@ type module struct {
 func Define(m *route.Module) {
 	h := &module{}
 	h.event = m.Event(prefix+"NAME",
-		"A task of the parameter exec, or of the command evrexec.run. It is run on the first shard.")
+		"A task of the parameter exec or of the command evrexec.run begins, on the first shard.")
 	m.Each("exec", h.declare,
-		"\"name=evrexec:NAME;wait=MICROSECONDS;workers=N\": a task whose event route is run once at "+
-			"the start, behind wait, N times one after another. What it waits for inside holds no "+
-			"shard.")
+		"\"name=evrexec:NAME;wait=MICROSECONDS;workers=N\": a task whose event route runs at the "+
+			"start, after wait, N times one after another. If the route waits, no shard waits "+
+			"with it.")
 	m.Started(func(c *route.Ctx) {
 		h.first.Store(c.Shard)
 		for _, t := range h.tasks {
@@ -63,7 +63,7 @@ func Define(m *route.Module) {
 		}
 	})
 	m.Var(route.Var{Name: "evr", Inner: "data", Compile: h.variable,
-		Doc: "The data of the evrexec.run that has the event route run; null at the start."})
+		Doc: "The data given to evrexec.run; null in a task of exec."})
 	m.Command("evrexec.run", "Runs an event route on the first shard, with data for $evr(data).",
 		command.Words("event", "[data]"), h.command)
 }

@@ -81,8 +81,7 @@ func (h *module) commands(m *route.Module) {
 	on("get", "Shows one entry.", []string{"key"}, func(t *htable, a command.Args) (any, error) {
 		return t.show(a.Text(1))
 	})
-	on("dump", "Shows all entries of a table, 10,000 at most; a table may be told in pages, from "+
-		"a cursor on.",
+	on("dump", "Shows the entries of a table, 10,000 at most; a cursor continues from there.",
 		[]string{"[#cursor:0..0xffffffff]"},
 		func(t *htable, a command.Args) (any, error) { return t.dump(uint32(a.Int(1, 0))) })
 	on("sets", "Sets a value that is a text.", []string{"key", "value"},
@@ -93,12 +92,12 @@ func (h *module) commands(m *route.Module) {
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.Number(a.Int(2, 0)), 0)
 		})
-	on("setxs", "Sets a text that ends so many seconds from now.",
+	on("setxs", "Sets a text that ends in the given number of seconds.",
 		[]string{"key", "value", "#seconds:0..0x7fffffff"},
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.String([]byte(a.Text(2))), a.Int(3, 0))
 		})
-	on("setxi", "Sets a number that ends so many seconds from now.",
+	on("setxi", "Sets a number that ends in the given number of seconds.",
 		[]string{"key", "#value", "#seconds:0..0x7fffffff"},
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.Number(a.Int(2, 0)), a.Int(3, 0))
@@ -113,7 +112,7 @@ func (h *module) commands(m *route.Module) {
 			}
 			return "Ok", nil
 		})
-	on("delete", "Takes out an entry.", []string{"key"},
+	on("delete", "Removes an entry.", []string{"key"},
 		func(t *htable, a command.Args) (any, error) {
 			verdict := table.Absent
 			if !t.while([]byte(a.Text(1)), func() bool {
@@ -127,14 +126,14 @@ func (h *module) commands(m *route.Module) {
 			}
 			return "Ok. Key deleted.", nil
 		})
-	on("flush", "Takes out all entries of a table.", nil,
+	on("flush", "Removes all entries of a table.", nil,
 		func(t *htable, _ command.Args) (any, error) {
 			t.t.Clear()
 			return "Ok. Htable flushed.", nil
 		})
-	on("reload", "Takes out all entries of a table and reads its file again.", nil,
+	on("reload", "Removes all entries of a table and reads its file again.", nil,
 		func(t *htable, _ command.Args) (any, error) { return t.reload() })
-	m.Command("htable.listTables", "Shows what the tables are declared as.", nil,
+	m.Command("htable.listTables", "Shows how the tables are declared.", nil,
 		func(command.Args) (any, error) {
 			var all []listed
 			for _, t := range h.tables {
@@ -149,7 +148,7 @@ func (h *module) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("htable.stats", "Shows how much is in the tables.", nil,
+	m.Command("htable.stats", "Shows how full the tables are.", nil,
 		func(command.Args) (any, error) {
 			var all []figures
 			for _, t := range h.tables {

@@ -11,15 +11,16 @@ import (
 // events declares them, and the timers behind them.
 func (h *module) events(m *route.Module) {
 	init := m.Event("htable:mod-init",
-		"The server has started, and the tables are there: for values to begin with.")
+		"The server has started, and the tables exist: the place to set first values.")
 	m.Started(func(c *route.Ctx) { init.Raise(c, nil) })
 	h.expired = m.Event("htable:expired:NAME",
-		"An entry of table NAME has ended; $shtrecord(key) and $shtrecord(value) are what it was.")
+		"An entry of table NAME has ended; $shtrecord(key) and $shtrecord(value) have its key and "+
+			"value.")
 	m.Beside(h.timer, h.takeOut)
 	m.Every(&h.tellEvery, route.OneShard, h.tell)
 	m.Held(route.HeldState{Append: h.keepRecord, Restore: h.restoreRecord})
 	m.Var(route.Var{Name: "shtrecord", Inner: "key or value",
-		Doc: "What the entry was that has ended, in event_route[htable:expired:NAME].",
+		Doc: "The entry that has ended, in event_route[htable:expired:NAME].",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			if !slices.Contains([]string{"key", "value"}, inner) {
 				b.Errorf("write $shtrecord(key) or $shtrecord(value), not %s", route.Quote(inner))

@@ -48,16 +48,17 @@ var (
 	keyArg    = route.Text("key", "the key")
 	textArg   = route.Text("value", "the value")
 	numberArg = route.Int("value", -1<<31, 1<<31-1, "the value")
-	ttlArg    = route.Int("seconds", -1<<31, 1<<31-1, "when the entry ends; 0: as the table says",
+	ttlArg    = route.Int("seconds", -1<<31, 1<<31-1, "after how many seconds the entry ends; 0: "+
+		"as the table says",
 		route.AsIs)
 	wordArg = route.Enum("operator", "one of re, sw, eq and ne",
-		"is no operator: it is re, sw, eq or ne", "how it is compared",
+		"is no operator: it is re, sw, eq or ne", "how they are compared",
 		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"},
 		route.Word[string]{Word: "eq", Value: "eq"}, route.Word[string]{Word: "ne", Value: "ne"})
 	removeArg = route.Enum("operator", "re or sw", "is no operator here: it is re or sw",
-		"how it is compared",
+		"how they are compared",
 		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"})
-	patternArg = route.Text("value", "what is compared with")
+	patternArg = route.Text("value", "what to compare with")
 	iterName   = route.Name("iterator", "the name of an iterator", "the name of the iterator")
 	joinedArg  = route.Special("table", "the table and the key or pattern, \"NAME=>KEY\"")
 )
@@ -74,18 +75,18 @@ func (h *module) functions(m *route.Module) {
 			t.held = true
 			return func(c *route.Ctx) route.Result { return h.lock(c, t, key.Expand(c)) }
 		})
-	h.joined(m, "sht_unlock", "Gives the lock of a key back.",
+	h.joined(m, "sht_unlock", "Releases the lock of a key.",
 		func(_ *route.Build, t *htable, key *route.Template) route.Call {
 			return func(c *route.Ctx) route.Result { return h.unlock(c, t, key.Expand(c)) }
 		})
-	h.joined(m, "sht_rm_name_re", "Takes out the entries whose keys match a pattern."+
+	h.joined(m, "sht_rm_name_re", "Removes the entries whose keys match a pattern."+
 		mayWait, h.removeMatching(onKeys))
 	h.joined(m, "sht_rm_value_re",
-		"Takes out the entries whose values are texts that match a pattern."+mayWait,
+		"Removes the entries whose values are texts that match a pattern."+mayWait,
 		h.removeMatching(onValues))
 
 	m.Func(route.Func{Name: "sht_reset", In: route.Anywhere, Args: []route.AnyArg{tableName},
-		Doc: "Takes out all entries of a table." + mayWait,
+		Doc: "Removes all entries of a table." + mayWait,
 		Build: func(b *route.Build) route.Call {
 			table, ok := h.table(b, 0)
 			if !ok {
@@ -96,7 +97,7 @@ func (h *module) functions(m *route.Module) {
 				return t, test{}, route.Truth(t != nil)
 			})
 		}})
-	h.withTable(m, "sht_rm", "Takes out an entry.", []route.AnyArg{keyArg},
+	h.withTable(m, "sht_rm", "Removes an entry.", []route.AnyArg{keyArg},
 		func(b *route.Build) (tableCall, bool) {
 			key, ok := keyArg.At(b, 1)
 			return func(c *route.Ctx, t *htable) route.Result {
@@ -108,9 +109,9 @@ func (h *module) functions(m *route.Module) {
 			}, ok
 		})
 	h.setters(m)
-	h.compared(m, "sht_rm_name", "Takes out the entries whose keys match.", removeArg, onKeys,
+	h.compared(m, "sht_rm_name", "Removes the entries whose keys match.", removeArg, onKeys,
 		remove)
-	h.compared(m, "sht_rm_value", "Takes out the entries whose values are texts that match.",
+	h.compared(m, "sht_rm_value", "Removes the entries whose values are texts that match.",
 		removeArg, onValues, remove)
 	h.compared(m, "sht_match_name", "True if a key matches.", wordArg, onKeys, find)
 	h.compared(m, "sht_match_str_value", "True if a value is a text that matches.", wordArg,
@@ -170,7 +171,7 @@ func (h *module) withTable(m *route.Module, name, doc string, more []route.AnyAr
 
 // setters declares sht_setxs() and sht_setxi().
 func (h *module) setters(m *route.Module) {
-	const doc = "Sets a value that ends so many seconds from now."
+	const doc = "Sets a value that ends in the given number of seconds."
 	set := func(c *route.Ctx, t *htable, key []byte, v table.Value, seconds int) route.Result {
 		if !h.enter(c, t, key) {
 			return -1
@@ -293,7 +294,7 @@ func (h *module) has(c *route.Ctx, t *htable, x test) route.Result {
 func (h *module) iterators(m *route.Module) {
 	m.Func(route.Func{Name: "sht_iterator_start", In: route.Anywhere,
 		Args: []route.AnyArg{iterName, tableName},
-		Doc:  "Begins to go through a table. False: the shard has all its iterators in use.",
+		Doc:  "Begins to go through a table. False: all iterators of the shard are in use.",
 		Build: func(b *route.Build) route.Call {
 			name, ok1 := iterName.At(b, 0)
 			x, ok2 := h.table(b, 1)
@@ -319,9 +320,9 @@ func (h *module) iterators(m *route.Module) {
 	}
 	at("sht_iterator_next", "Goes to the next entry. False: that was the last.",
 		func(c *route.Ctx, it *iterator) route.Result { return it.next(c) })
-	at("sht_iterator_end", "Gives an iterator back.",
+	at("sht_iterator_end", "Releases an iterator.",
 		func(_ *route.Ctx, it *iterator) route.Result { it.end(); return 1 })
-	at("sht_iterator_rm", "Takes out the entry that the iterator is at.",
+	at("sht_iterator_rm", "Removes the entry that the iterator is at.",
 		func(c *route.Ctx, it *iterator) route.Result {
 			if it.at == nil {
 				return -1
@@ -337,17 +338,17 @@ func (h *module) iterators(m *route.Module) {
 		return -1
 	}
 	route.Func2(m, "sht_iterator_sets", route.Anywhere, iterName, textArg,
-		"Sets the value of that entry to a text.",
+		"Sets the value of the iterator's entry to a text.",
 		func(c *route.Ctx, name string, v []byte) route.Result {
 			return set(c, name, table.String(v))
 		})
 	route.Func2(m, "sht_iterator_seti", route.Anywhere, iterName, numberArg,
-		"Sets the value of that entry to a number.",
+		"Sets the value of the iterator's entry to a number.",
 		func(c *route.Ctx, name string, v int) route.Result {
 			return set(c, name, table.Number(int64(v)))
 		})
 	route.Func2(m, "sht_iterator_setex", route.Anywhere, iterName, ttlArg,
-		"Sets when that entry ends, in seconds from now.",
+		"Sets when the iterator's entry ends, in seconds from now.",
 		func(c *route.Ctx, name string, seconds int) route.Result {
 			it := h.scratch.Of(c).iterator(name)
 			if it == nil || it.at == nil {

@@ -53,16 +53,18 @@ func Define(m *route.Module) {
 }
 
 func (h *module) define(m *route.Module) {
-	m.Each("htable", h.declare, "A table, \"NAME=>size=N;autoexpire=SECONDS;initval=NUMBER;"+
-		"updateexpire=0;entries=N;file=PATH\". It has room for `entries` entries, without it for "+
-		"eight times its slots, of which there are 2 to the power of `size`, and 1,024 at "+
-		"least. An entry ends `autoexpire` seconds after it was put, also when its value is "+
-		"changed, unless `updateexpire` is 0. `initval` is the value of what is not there. "+
-		"`file` has what is in a table when it is made, a line \"KEY => VALUE\" each. "+
+	m.Each("htable", h.declare, "A table, "+
+		"\"NAME=>size=N;autoexpire=SECONDS;initval=NUMBER;updateexpire=0;entries=N;file=PATH\".  "+
+		"VALUE\" each. `entries` and `file` are not Kamailio's.=>It has room for `entries` "+
+		"entries; without that, for eight times its slots and for at least 1,024, where the "+
+		"number of slots is 2 to the power of `size`. An entry ends `autoexpire` seconds after it "+
+		"was set; changing its value begins that time anew, unless `updateexpire` is 0. `initval` "+
+		"is the value of a missing entry. `file` has the entries that a new table begins with, a "+
+		"line \"KEY => VALUE\" each. `entries` and `file` are Viaduct's own.=> VALUE\" each. "+
 		"`entries` and `file` are not Kamailio's.")
 	h.timer = m.Duration("timer_interval", time.Second, 20, 1, 3600,
-		"Seconds between looks for entries that have ended. They are not found from the moment "+
-			"they end, and those of a table with an event route are looked for all the time.")
+		"Seconds between sweeps for entries that have ended. Such entries are not found from the "+
+			"moment they end. A table with an event route is swept all the time.")
 	const databases = "tables are not read from databases yet: a table's file has its values"
 	m.IdleText(databases, "db_url", "array_size_suffix", "key_name_column", "key_type_column",
 		"value_type_column", "key_value_column", "expires_column")
@@ -75,7 +77,7 @@ func (h *module) define(m *route.Module) {
 	h.full = m.Count("full",
 		"Values that were not kept because the table had no room or they were too long.")
 	h.locked = m.Count("lock_timeouts",
-		"Waits for a key that another run held with sht_lock() for too long.")
+		"Waits that were given up because another run held the key with sht_lock() for too long.")
 	h.scratch = route.NewPerShard(m, func(int) *scratch {
 		s := &scratch{}
 		s.let = func(*route.Ctx) { s.letGo() }

@@ -12,18 +12,18 @@ import (
 // variables declares them.
 func (h *module) variables(m *route.Module) {
 	m.Var(route.Var{Name: "sht", Inner: "NAME=>KEY",
-		Doc:     "The value under KEY, else the table's initval. $null takes the entry out.",
+		Doc:     "The value under KEY, or the table's initval. Assigning $null removes the entry.",
 		Compile: h.keyed(h.value)})
 	m.Var(route.Var{Name: "shtex", Inner: "NAME=>KEY",
-		Doc: "Seconds until the entry ends; 0: never, or there is none. In a table without " +
-			"autoexpire none ends.",
+		Doc: "Seconds until the entry ends; 0: it never ends, or is missing. In a table without " +
+			"autoexpire no entry ends.",
 		Compile: h.keyed(h.expiry)})
 	m.Var(route.Var{Name: "shtinc", Inner: "NAME=>KEY",
-		Doc: "Adds one to the number under KEY, and is the sum. One that is not there begins " +
-			"at initval.",
+		Doc: "Adds one to the number under KEY, and is the result. A missing entry begins at " +
+			"initval.",
 		Compile: h.keyed(h.sum(1))})
 	m.Var(route.Var{Name: "shtdec", Inner: "NAME=>KEY",
-		Doc:     "Takes one off the number under KEY, and is what is left.",
+		Doc:     "Subtracts one from the number under KEY, and is the result.",
 		Compile: h.keyed(h.sum(-1))})
 	const how = "~~PATTERN a regular expression, ==TEXT, eqNUMBER (values), ** all, and PATTERN " +
 		"alone."

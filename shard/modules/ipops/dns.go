@@ -38,9 +38,9 @@ func dns(m *route.Module) {
 	kept := route.NewPerShard[results](m, nil)
 
 	name := route.Spent(route.Text("hostname", "the name"))
-	id := route.Text("id", "what the variable calls the answer")
+	id := route.Text("id", "the name under which the variable finds the answer")
 	route.Wait2(m, "dns_query", route.Anywhere, name, id,
-		"Looks up the addresses of a name, for $dns(id=>...). -4: it has none.",
+		"Looks up the addresses of a name, for $dns(id=>...). -4: the name has none.",
 		func(c *route.Ctx, q *ask.Question, name, id []byte) route.Result {
 			if ip, err := netip.ParseAddr(string(name)); err == nil {
 				kept.Of(c).set('D', id).list = []record{addressRecord(ip)}
@@ -69,8 +69,8 @@ func dns(m *route.Module) {
 	address := route.Text("address", "the address")
 	for _, fn := range [...]string{"dns_sys_match_ip", "dns_int_match_ip"} {
 		route.Wait2(m, fn, route.Anywhere, name, address,
-			"Tells whether a name has an address. -1: it has others, -3: the address is none, -4: the "+
-				"name has none.",
+			"Tells whether a name has an address. -1: it has only others, -3: that is not an "+
+				"address, -4: the name has none.",
 			func(_ *route.Ctx, q *ask.Question, name, text []byte) route.Result {
 				ip := read(text)
 				if ip.kind == none {
@@ -97,7 +97,7 @@ func dns(m *route.Module) {
 	}
 	route.Func1(m, "dns_set_local_ttl", route.Anywhere,
 		route.Int("seconds", 0, 1<<31-1, "how long answers are kept"),
-		"Does nothing: answers are kept as long as they say, see docs/dns.md.",
+		"Has no effect: answers are kept for as long as their TTL says, see docs/dns.md.",
 		func(*route.Ctx, int) route.Result { return 1 })
 
 	variable(m, kept, 'D', "dns",

@@ -9,8 +9,8 @@ import (
 
 // hostNames declares $HN, what this machine is called.
 func hostNames(m *route.Module) {
-	m.Var(route.Var{Name: "HN", Inner: "PART", Doc: "The name of this machine: the first word of it " +
-		"(n), all of it (f), what is behind the first dot (d).",
+	m.Var(route.Var{Name: "HN", Inner: "PART", Doc: "The name of this machine: its first label " +
+		"(n), the whole name (f), or what follows the first dot (d).",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			full, _ := os.Hostname()
 			first, domain, _ := strings.Cut(full, ".")

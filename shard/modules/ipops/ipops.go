@@ -26,7 +26,7 @@ func Define(m *route.Module) {
 		func(a address) bool { return a.kind == ipv6 })
 	is("is_ipv6_reference", "Tells whether the text is an IPv6 address in brackets.",
 		func(a address) bool { return a.kind == reference })
-	is("is_ip_rfc1918", "Tells whether the text is an IPv4 address of RFC 1918's networks.",
+	is("is_ip_rfc1918", "Tells whether the text is an IPv4 address of a network of RFC 1918.",
 		func(a address) bool { return a.kind == ipv4 && a.ip.IsPrivate() })
 	route.Func1(m, "ip_type", route.Anywhere, text,
 		"1: an IPv4 address, 2: an IPv6 address, 3: one in brackets, -1: none.",
@@ -52,7 +52,7 @@ func Define(m *route.Module) {
 			return route.Truth(pure(a) && pure(b) && a.ip == b.ip)
 		})
 	route.Func2(m, "is_in_subnet", route.Anywhere, text,
-		route.Text("subnets", "networks such as 10.0.0.0/8 and addresses, with commas between"),
+		route.Text("subnets", "networks such as 10.0.0.0/8 and addresses, separated by commas"),
 		"Tells whether the address is in one of the networks.",
 		func(_ *route.Ctx, text, subnets []byte) route.Result {
 			a := read(text)

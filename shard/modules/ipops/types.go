@@ -9,7 +9,7 @@ import (
 // types are the functions that say what an address is for.
 func types(m *route.Module) {
 	text, into := route.Text("ip", "the text"),
-		route.Writable("result", "what the type is written to")
+		route.Writable("result", "the variable for it")
 	detailed := func(name, doc string, want func(k kind) bool) {
 		route.Func2(m, name, route.Anywhere, text, into, doc,
 			func(c *route.Ctx, text []byte, into *route.Place) route.Result {
@@ -20,11 +20,13 @@ func types(m *route.Module) {
 				return into.Put(c, route.TextValue(typeOf(a.ip)))
 			})
 	}
-	detailed("detailed_ip_type", "Writes what an address is for, such as PRIVATE or LOOPBACK.",
+	detailed("detailed_ip_type", "Stores the kind of an address, such as PRIVATE or LOOPBACK, in "+
+		"a variable.",
 		func(k kind) bool { return k != none })
-	detailed("detailed_ipv4_type", "detailed_ip_type for IPv4 alone.",
+	detailed("detailed_ipv4_type", "The same as detailed_ip_type, for IPv4 alone.",
 		func(k kind) bool { return k == ipv4 })
-	detailed("detailed_ipv6_type", "detailed_ip_type for IPv6 alone, with or without brackets.",
+	detailed("detailed_ipv6_type", "The same as detailed_ip_type, for IPv6 alone, with or without "+
+		"brackets.",
 		func(k kind) bool { return k == ipv6 || k == reference })
 }
 

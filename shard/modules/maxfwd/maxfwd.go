@@ -6,14 +6,14 @@ import "viaduct/shard/route"
 
 // Define is the module.
 func Define(m *route.Module) {
-	most := m.Int("max_limit", 70, 1, 255, "A request that asks for more hops leaves with so many.")
+	most := m.Int("max_limit", 70, 1, 255, "The largest Max-Forwards that a request leaves with.")
 
 	limit := route.Int("limit", 1, 255,
 		"what a request without the header leaves with", route.Clamped)
 	// Built here, not by Func1, for the 2 ns of its wrapper: every request passes.
 	m.Func(route.Func{Name: "mf_process_maxfwd_header", In: route.InRequest,
 		Args: []route.AnyArg{limit},
-		Doc:  "Takes one off Max-Forwards, or adds the header. False: no hop is left.",
+		Doc:  "Decrements Max-Forwards, or adds the header. False: no hop is left.",
 		Build: func(b *route.Build) route.Call {
 			in, ok := limit.At(b, 0)
 			if !ok {
@@ -33,7 +33,7 @@ func Define(m *route.Module) {
 	const later = route.InRequest | route.InFailure | route.InBranch
 	least := route.Int("hops", 0, 255, "a number of hops")
 	route.Func1(m, "is_maxfwd_lt", later, least,
-		"Tells whether Max-Forwards is below a number. -2: the header is not there.",
+		"Tells whether Max-Forwards is below a number. -2: there is no such header.",
 		func(c *route.Ctx, n int) route.Result {
 			hops, ok := c.Request.HopsLeft()
 			if !ok {
@@ -43,7 +43,7 @@ func Define(m *route.Module) {
 		})
 	m.Alias("is_maxfwd_lt", "mf_lowlimit")
 	route.Func1(m, "maxfwd_at_least", later, least,
-		"Tells whether Max-Forwards is that number or more. -2: the header is not there.",
+		"Tells whether Max-Forwards is that number or more. -2: there is no such header.",
 		func(c *route.Ctx, n int) route.Result {
 			hops, ok := c.Request.HopsLeft()
 			if !ok {

@@ -25,13 +25,13 @@ type item struct {
 func Define(m *route.Module) {
 	h := &module{byName: map[string]*queue{}}
 	m.Each("mqueue", h.declare,
-		"A queue, \"name=NAME;size=N;addmode=MODE\". It takes `size` items, "+
-			"without it 8,192, then drops the oldest for each more. MODE 1: a key that waits "+
-			"is not added again; 2: the one that waits is taken out.")
+		"A queue, \"name=NAME;size=N;addmode=MODE\". It holds `size` items, 8,192 without that, "+
+			"and then drops the oldest for each new one. MODE 1: a key that is already waiting is "+
+			"not added; 2: it replaces the waiting one.")
 	size := m.Int("mqueue_size", 0, 0, maxItems,
-		"The size of the queues that mqueue_name declares behind it; 0 means 8,192.")
+		"The size of the queues that later lines declare with mqueue_name; 0 means 8,192.")
 	mode := m.Int("mqueue_addmode", 0, 0, 2,
-		"The addmode of the queues that mqueue_name declares behind it.")
+		"The addmode of the queues that later lines declare with mqueue_name.")
 	m.Each("mqueue_name", func(name string) error {
 		return h.add(&queue{name: name, items: *size, mode: *mode}, name)
 	}, "A queue, by its name alone.")
@@ -44,7 +44,7 @@ func Define(m *route.Module) {
 		return &all
 	})
 	dropped := m.Count("dropped",
-		"Items that were dropped since their queue was full, or were too long.")
+		"Items that were dropped because the queue was full or they were too long.")
 	m.Open(func(s *route.State) error {
 		for _, q := range h.queues {
 			if err := q.open(s); err != nil {
@@ -69,7 +69,7 @@ func Define(m *route.Module) {
 			return route.Truth(ok)
 		})
 	route.Func1(m, "mq_fetch", route.Anywhere, name,
-		"Takes the oldest item out of a queue, into $mqk and $mqv. -2: there is none.",
+		"Removes the oldest item of a queue, for $mqk and $mqv. -2: the queue is empty.",
 		func(c *route.Ctx, name []byte) route.Result {
 			q := h.byName[string(name)]
 			if q == nil {
@@ -81,7 +81,8 @@ func Define(m *route.Module) {
 			}
 			return 1
 		})
-	route.Func1(m, "mq_pv_free", route.Anywhere, name, "Forgets what mq_fetch has taken.",
+	route.Func1(m, "mq_pv_free", route.Anywhere, name, "Forgets the item that mq_fetch has "+
+		"removed.",
 		func(c *route.Ctx, name []byte) route.Result {
 			if q := h.byName[string(name)]; q != nil {
 				(*h.last.Of(c))[q].there = false
@@ -89,7 +90,7 @@ func Define(m *route.Module) {
 			return 1
 		})
 	route.Func1(m, "mq_size", route.Anywhere, name,
-		"How many items a queue has; -1: none, -2: there is no such queue.",
+		"Returns how many items a queue has; -1: none, -2: there is no such queue.",
 		func(c *route.Ctx, name []byte) route.Result {
 			q := h.byName[string(name)]
 			if q == nil {
@@ -100,9 +101,9 @@ func Define(m *route.Module) {
 			}
 			return -1
 		})
-	h.variable(m, "mqk", "The key that mq_fetch has taken from a queue.",
+	h.variable(m, "mqk", "The key of the item that mq_fetch has removed from a queue.",
 		func(x *item) []byte { return x.key })
-	h.variable(m, "mqv", "The value that mq_fetch has taken from a queue.",
+	h.variable(m, "mqv", "The value of the item that mq_fetch has removed from a queue.",
 		func(x *item) []byte { return x.value })
 
 	m.Var(route.Var{Name: "mq_size", Inner: "NAME", Doc: "How many items a queue has.",
@@ -125,7 +126,8 @@ func Define(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("mqueue.fetch", "Takes the oldest item out of a queue.", command.Words("name"),
+	m.Command("mqueue.fetch", "Removes the oldest item of a queue and "+
+		"shows it.", command.Words("name"),
 		func(a command.Args) (any, error) {
 			q := h.byName[a.Text(0)]
 			if q == nil {

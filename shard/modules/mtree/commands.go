@@ -54,7 +54,7 @@ func (x *mtree) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("mtree.summary", "Shows what all trees, or one, are like.", command.Words("[mtree]"),
+	m.Command("mtree.summary", "Shows a summary of all trees, or of one.", command.Words("[mtree]"),
 		func(a command.Args) (any, error) {
 			all := []summary{}
 			for _, t := range x.named(a.Text(0)) {
@@ -63,7 +63,8 @@ func (x *mtree) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("mtree.match", "Shows the value of the longest prefix of a text, with mode 2 of all.",
+	m.Command("mtree.match", "Shows the value of the longest prefix of a text; with mode 2, the "+
+		"values of all.",
 		command.Words("mtree", "text", "[#mode]"), func(a command.Args) (any, error) {
 			t := (*x.trees.Load())[a.Text(0)]
 			if t == nil {
@@ -83,8 +84,8 @@ func (x *mtree) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("mtree.reload", "Reads the tables of all trees again, or of one. One with a mistake "+
-		"changes nothing.", command.Words("[mtree]"), func(a command.Args) (any, error) {
+	m.Command("mtree.reload", "Reads the tables of all trees again, or of one. A table with a "+
+		"mistake changes nothing.", command.Words("[mtree]"), func(a command.Args) (any, error) {
 		if err := x.reload(a.Text(0)); err != nil {
 			var f *command.Fault
 			if errors.As(err, &f) {

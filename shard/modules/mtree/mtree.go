@@ -48,26 +48,28 @@ func Define(m *route.Module) {
 	x.trees.Store(&map[string]*tree{})
 	x.url = m.Text("db_url", "", "Where the tables are: \"text:///FOLDER\".")
 	x.table = m.Text("db_table", "",
-		"A table of many trees, by the names in tname_column. Not looked at if there is a mtree.")
-	m.Each("mtree", x.define, "A tree, \"name=NAME;dbtable=TABLE;type=TYPE;multi=0;cols='KEY,VALUE…'\": "+
-		"type 0 is of texts, 1 of \"destination:weight\", 2 of numbers. With multi 1 its rows are those "+
-		"that have its name.")
+		"A table of many trees, told apart by tname_column. It is ignored if there is an mtree "+
+			"parameter.")
+	m.Each("mtree", x.define, "A tree, "+
+		"\"name=NAME;dbtable=TABLE;type=TYPE;multi=0;cols='KEY,VALUE…'\": type 0 has texts, 1 "+
+		"\"destination:weight\", 2 numbers. With multi 1 the tree takes the rows that have its "+
+		"name.")
 	x.tname = m.Text("tname_column", "tname", "The column with the name of a tree.")
 	x.tprefix = m.Text("tprefix_column", "tprefix", "The column with the prefix.")
 	x.tvalue = m.Text("tvalue_column", "tvalue", "The column with the value.")
-	x.chars = m.Text("char_list", "0123456789", "The characters that prefixes are of.")
+	x.chars = m.Text("char_list", "0123456789", "The characters that prefixes may have.")
 	x.kind = m.Int("mt_tree_type", texts, texts, numbers, "The type of the trees of db_table.")
 	x.ignore = m.Bool("mt_ignore_duplicates", false,
-		"Whether the first of several rows with one prefix counts.")
+		"Whether, of several rows with the same prefix, only the first counts.")
 	x.allow = m.Bool("mt_allow_duplicates", false,
-		"Whether several rows may have one prefix: the last one counts first.")
-	x.value = m.Text("pv_value", "$avp(s:tvalue)", "The variable that takes the value.")
+		"Whether several rows may have the same prefix; the last one comes first.")
+	x.value = m.Text("pv_value", "$avp(s:tvalue)", "The variable for the value.")
 	x.values = m.Text("pv_values", "$avp(s:tvalues)",
-		"The AVP that takes the values of all prefixes, that of the longest first.")
+		"The AVP for the values of all prefixes, that of the longest first.")
 	x.dst = m.Text("pv_dstid", "$avp(s:tdstid)",
-		"The AVP that takes destinations, that of the smallest weight first.")
-	x.weigh = m.Text("pv_weight", "$avp(s:tweight)", "The AVP that takes their weights.")
-	x.count = m.Text("pv_count", "$avp(s:tcount)", "The variable that takes how many there are.")
+		"The AVP for destinations, that with the smallest weight first.")
+	x.weigh = m.Text("pv_weight", "$avp(s:tweight)", "The AVP for their weights.")
+	x.count = m.Text("pv_count", "$avp(s:tcount)", "The variable for the number of values.")
 	m.IdleInt("a table is read at once", "fetch_rows")
 	m.Ready(func() error {
 		if *x.url == "" {
@@ -82,11 +84,11 @@ func Define(m *route.Module) {
 	})
 
 	name := route.Text("mtree", "the name of the tree")
-	key := route.Text("pv", "the text whose prefix is looked for")
-	mode := route.Int("mode", 0, 2, "2 takes the values of all prefixes", route.AsIs)
+	key := route.Text("pv", "the text whose prefixes are looked up")
+	mode := route.Int("mode", 0, 2, "2: the values of all prefixes", route.AsIs)
 	m.Func(route.Func{Name: "mt_match", In: route.Anywhere, Args: []route.AnyArg{name, key, mode},
-		Doc: "Takes the value of the longest prefix of a text. False: there is none, or no such tree, " +
-			"or a character that is in no prefix.",
+		Doc: "Finds the value of the longest prefix of a text. False: there is none, there is no " +
+			"such tree, or the text has a character that no prefix may have.",
 		Build: func(b *route.Build) route.Call {
 			name, ok1 := name.At(b, 0)
 			key, ok2 := key.At(b, 1)

@@ -18,7 +18,7 @@ const maxNameBytes = 64
 // Define is the module.
 func Define(m *route.Module) {
 	reserved := m.Bool("nat_addr_mode", true, "Whether 192.0.0.0/24 (RFC 6890) is private as well.")
-	name := m.Text("alias_name", "alias", "The parameter of a Contact that says where it was seen.")
+	name := m.Text("alias_name", "alias", "The name of the alias parameter of a Contact.")
 	m.Check("alias_name", func(s string, _ int64) string {
 		if !route.IsToken(s) || len(s) > maxNameBytes {
 			return fmt.Sprintf("is %s; a parameter's name is up to 64 letters, digits and "+
@@ -35,11 +35,11 @@ func Define(m *route.Module) {
 	marker := m.Text("nortpproxy_str", "a=nortpproxy:yes\r\n",
 		"The line that fix_nated_sdp adds with 4.")
 	old := m.Bool("append_sdp_oldmediaip", true,
-		"Whether fix_nated_sdp says which addresses it replaced.")
+		"Whether fix_nated_sdp keeps the replaced addresses in an a=oldmediaip line.")
 
 	tests := route.Int("mask", 0, 1023, "the tests, as bits")
 	route.Func1(m, "nat_uac_test", route.Anywhere, tests,
-		"Tells whether one of the tests finds a NAT.",
+		"Tells whether one of the tests detects a NAT.",
 		func(c *route.Ctx, tests int) route.Result {
 			return route.Truth(natted(c, tests, *reserved))
 		})
@@ -71,14 +71,15 @@ func Define(m *route.Module) {
 	proto := route.Optional(route.Text("protocol", "and protocol"), nil)
 	m.Func(route.Func{Name: "add_contact_alias", In: in,
 		Args: []route.AnyArg{route.Optional(address, nil), port, proto},
-		Doc: "Writes where the Contact was seen, or an address, into it. 2: it names the source " +
-			"already.",
+		Doc: "Adds an alias to the Contact: the source, or an address. 2: the Contact names the " +
+			"source already.",
 		Build: func(b *route.Build) route.Call {
 			return contactAlias(b, *name, address, port, proto)
 		}})
-	trim := route.Optional(route.Int("trim", 0, 1, "1: those that are there go first", route.AsIs), 0)
+	trim := route.Optional(route.Int("trim", 0, 1, "1: existing aliases are "+
+		"removed first", route.AsIs), 0)
 	route.Func1(m, "set_contact_alias", in, trim,
-		"Writes where the Contact was seen into it, behind its other parameters.",
+		"Adds the source to the Contact as an alias, after its other parameters.",
 		func(c *route.Ctx, trim int) route.Result {
 			a, u := contact(c)
 			if u == nil {
@@ -89,16 +90,16 @@ func Define(m *route.Module) {
 				trim != 0})
 		})
 	mode := route.Optional(route.Int("mode", 0, 1,
-		"1: the last alias, which set_contact_alias has added", route.AsIs), 0)
+		"1: the last alias, which set_contact_alias added", route.AsIs), 0)
 	route.Func1(m, "handle_ruri_alias", route.InRequest|route.InBranch, mode,
-		"Makes what the first alias of the Request-URI says $du, and takes it off. 2: there is none.",
+		"Sets $du to the first alias of the Request-URI, and removes that alias. 2: there is none.",
 		func(c *route.Ctx, mode int) route.Result { return takeAlias(c, *name, mode == 1) })
 	route.Func0(m, "fix_nated_contact", in,
-		"Puts the source in the place of host and port of each Contact.", fixContact)
+		"Replaces host and port of each Contact by the source.", fixContact)
 	register(m, received)
 	sdp(m, marker, old)
 	route.Func1(m, "set_alias_to_pv", route.Anywhere, route.Writable("result", "a variable"),
-		"Puts where the alias of the Contact leads, as a URI, into a variable. False: there is none.",
+		"Stores the alias of the Contact, as a URI, in a variable. False: there is none.",
 		func(c *route.Ctx, into *route.Place) route.Result { return aliasOf(c, *name, into) })
 	recordRoutes(m)
 }

@@ -8,8 +8,8 @@ import (
 // register declares the functions that tell a registrar where a REGISTER came from.
 func register(m *route.Module, received *string) {
 	m.Func(route.Func{Name: "fix_nated_register", In: route.InRequest,
-		Doc: "Writes where the request came from, as a URI, to the variable that received_avp names. " +
-			"Without that it does nothing.",
+		Doc: "Writes the source of the request, as a URI, to the variable that received_avp " +
+			"names. Without that parameter it does nothing.",
 		Build: func(b *route.Build) route.Call {
 			if *received == "" {
 				b.Warnf(route.WholeCall, "fix_nated_register does nothing without modparam(\"nathelper\", "+
@@ -29,10 +29,11 @@ func register(m *route.Module, received *string) {
 				return into.Put(c, v)
 			}
 		}})
-	flag := route.Optional(route.Int("flag", 0, 1, "1: it is a parameter of the URI, over UDP alone",
+	flag := route.Optional(route.Int("flag", 0, 1, "1: the parameter belongs to the URI, and is "+
+		"added over UDP only",
 		route.AsIs), 0)
 	route.Func1(m, "add_rcv_param", route.InRequest, flag,
-		"Adds where the request came from to each Contact, as its parameter received.",
+		"Adds the source of the request to each Contact, as a parameter received.",
 		func(c *route.Ctx, flag int) route.Result { return addReceived(c, flag != 0) })
 }
 
@@ -89,8 +90,8 @@ func recordRoutes(m *route.Module) {
 			return n, true
 		}, NoRoom: true}})
 	m.Var(route.Var{Name: "rr_top_count",
-		Doc: "How many of the topmost Record-Route values one proxy has added: 2 if the first says " +
-			"r2=on, else 1, or 0 without any.",
+		Doc: "How many of the topmost Record-Route values one proxy added: 2 if the first has " +
+			"r2=on, otherwise 1; 0 if there are none.",
 		Place: route.Place{Int: func(c *route.Ctx) (int64, bool) {
 			v := c.Msg.Values(parser.KindRecordRoute)
 			var a parser.NameAddr

@@ -26,8 +26,8 @@ func sdp(m *route.Module, marker *string, old *bool) {
 		}
 		return ""
 	})
-	flags := route.Int("flags", 0, 15, "the sum of what is to be done")
-	address := route.Text("address", "what is written; without it the source")
+	flags := route.Int("flags", 0, 15, "the sum of the changes to make")
+	address := route.Text("address", "the address to write; without it, the source")
 	m.Func(route.Func{Name: "fix_nated_sdp", In: route.Anywhere &^ route.InOnsend,
 		Args: []route.AnyArg{flags, route.Optional(address, nil)},
 		Doc: "Changes the session description: 1 adds a=direction:active, 2 puts the source into c= " +

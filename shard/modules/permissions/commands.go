@@ -34,7 +34,7 @@ type (
 
 // commands declares permissions.*.
 func (p *permissions) commands(m *route.Module) {
-	m.Command("permissions.addressDump", "Shows the whole addresses.", nil,
+	m.Command("permissions.addressDump", "Shows the single addresses.", nil,
 		func(command.Args) (any, error) {
 			return show(p.list.Load().addresses, netip.Addr.Compare,
 				func(ip netip.Addr, i *item) { i.IP = ip.String() }), nil

@@ -45,23 +45,23 @@ func define(m *route.Module) *permissions {
 	p.list.Store(&list{})
 	p.trusted.Store(&trusted{})
 	p.file = m.Text("address_file", "",
-		"The file of addresses, a line \"GROUP ADDRESS [MASK [PORT [TAG]]]\" each: MASK is how "+
-			"many bits count, PORT 0 any, ADDRESS may be a name. A relative path starts at the "+
-			"working directory.")
+		"The file of addresses, a line \"GROUP ADDRESS [MASK [PORT [TAG]]]\" each: MASK is the "+
+			"number of bits that count, PORT 0 means any, and ADDRESS may be a name. A relative "+
+			"path starts at the working directory.")
 	p.tag = m.Text("peer_tag_avp", "",
-		"The variable that takes the tag of the entry that was found.")
+		"The variable for the tag of the entry that was found.")
 	p.delta = m.Duration("reload_delta", time.Second, 5, 0, route.MaxSeconds,
-		"The least seconds between two reloads of the file.")
+		"The minimum number of seconds between two reloads of the file.")
 	p.url = m.Text("db_url", "", "Where the tables are: \"text:///FOLDER\".")
 	p.backends = m.Int("load_backends", 0xffff, 0, 1<<31-1,
-		"What is read, a sum: 1 the table of addresses, 2 that of trusted peers, 4 the file of "+
+		"What is read, as a sum: 1 the table of addresses, 2 that of trusted peers, 4 the file of "+
 			"rules that allow, 8 that of rules that deny.")
 	p.columns = map[string]*string{}
 	for _, c := range columns {
 		p.columns[c.param] = m.Text(c.param, c.name, c.doc)
 	}
 	p.tagMode = m.Int("peer_tag_mode", 0, 0, 1,
-		"1: allow_trusted takes the tags of all peers that fit, and gives their number.")
+		"1: allow_trusted collects the tags of all peers that match, and returns how many matched.")
 	m.IdleInt("tables are in memory, and what a reload replaces is given back at once", "db_mode",
 		"trusted_cleanup_interval")
 	m.IdleInt("there may be as many networks as you like", "max_subnets")
@@ -138,19 +138,19 @@ func (p *permissions) functions(m *route.Module) {
 		}, ok1 && ok2
 	}
 	p.declare(m, "allow_source_address", []route.AnyArg{source},
-		"True if a group has the address that the message came from.", bySource)
+		"Tells whether the source of the message belongs to a group.", bySource)
 	p.declare(m, "allow_source_address_group", nil,
-		"The number of the group that has the address which the message came from. False: "+
-			"none has.",
+		"Returns the number of the group that the source of the message belongs to. False: it "+
+			"belongs to none.",
 		bySourceInAny)
 	p.declare(m, "allow_address", []route.AnyArg{group, address, port},
-		"True if a group has an address.", func(b *route.Build) (find, bool) {
+		"Tells whether an address belongs to a group.", func(b *route.Build) (find, bool) {
 			g, ok1 := group.At(b, 0)
 			f, ok2 := byText(b, 1, g)
 			return f, ok1 && ok2
 		})
 	p.declare(m, "allow_address_group", []route.AnyArg{address, port},
-		"The number of the group that has an address. False: none has.",
+		"Returns the number of the group that an address belongs to. False: it belongs to none.",
 		func(b *route.Build) (find, bool) { return byText(b, 0, route.KnownInput(anyGroup)) })
 }
 

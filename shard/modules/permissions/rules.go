@@ -220,20 +220,20 @@ func (f *ruleFiles) define(m *route.Module) {
 	f.deny = m.Text("default_deny_file", "permissions.deny",
 		"The rules that deny, for calls that name none."+relative)
 	f.allowSuffix = m.Text("allow_suffix", ".allow",
-		"What a call with one name appends to it for the rules that allow.")
+		"The suffix of the file with the rules that allow, for calls that give one name.")
 	f.denySuffix = m.Text("deny_suffix", ".deny",
-		"What a call with one name appends to it for the rules that deny.")
+		"The suffix of the file with the rules that deny, for calls that give one name.")
 	f.branches = m.Bool("check_all_branches", true,
-		"Whether allow_routing looks at the branches that append_branch has added.")
+		"Whether allow_routing also checks the branches that append_branch has added.")
 
 	const wants = "the name of a file"
-	name := route.Optional(route.Name("allow_file", wants, "the rules that allow; of one argument "+
-		"it is the name without suffix"), "")
+	name := route.Optional(route.Name("allow_file", wants, "the rules that allow; a single "+
+		"argument is the name without suffix"), "")
 	deny := route.Optional(route.Name("deny_file", wants, "the rules that deny"), "")
 	both := []route.AnyArg{name, deny}
 	m.Func(route.Func{Name: "allow_routing", In: route.Anywhere, Args: both,
-		Doc: "Tells whether rules allow the From with the Request-URI, and with all branches that " +
-			"were added. Of those they see sip:user@host. False for a response.",
+		Doc: "Tells whether the rules allow From with the Request-URI and with all branches that " +
+			"were added. The rules see a branch as sip:user@host. False for a response.",
 		Build: func(b *route.Build) route.Call {
 			p, ok := f.pair(b, name, deny, true)
 			if !ok {
@@ -265,7 +265,8 @@ func (f *ruleFiles) define(m *route.Module) {
 			}
 		}})
 	m.Func(route.Func{Name: "allow_register", In: route.InRequest | route.InFailure, Args: both,
-		Doc: "Tells whether rules allow the To with all Contacts, of which they see sip:user@host.",
+		Doc: "Tells whether the rules allow To with all Contacts. The rules see each as " +
+			"sip:user@host.",
 		Build: func(b *route.Build) route.Call {
 			p, ok := f.pair(b, name, deny, false)
 			if !ok {
@@ -300,7 +301,7 @@ func (f *ruleFiles) define(m *route.Module) {
 	uri := route.Any("uri", "a variable with a URI")
 	m.Func(route.Func{Name: "allow_uri", In: route.InRequest | route.InFailure,
 		Args: []route.AnyArg{base, uri},
-		Doc:  "Tells whether rules allow the From with a URI.",
+		Doc:  "Tells whether the rules allow From with a URI.",
 		Build: func(b *route.Build) route.Call {
 			p, ok1 := f.pair(b, base, base, false)
 			uri, ok2 := uri.At(b, 1)
@@ -316,8 +317,8 @@ func (f *ruleFiles) define(m *route.Module) {
 				return route.Truth(p.allows(from, append(f.uris.Of(c)[:0], v.S)))
 			}
 		}})
-	m.Command("permissions.testUri", "Tells whether the rules of files that a call names allow a pair "+
-		"of URIs.", command.Words("basename", "uri", "contact"), f.test)
+	m.Command("permissions.testUri", "Tells whether the rules of the named files allow a pair of "+
+		"URIs.", command.Words("basename", "uri", "contact"), f.test)
 	m.Command("permissions.allowUri", "Does what permissions.testUri does.",
 		command.Words("basename", "uri", "contact"), f.test)
 }

@@ -10,19 +10,19 @@ import (
 
 // columns are the parameters that name tables and columns.
 var columns = []struct{ param, name, doc string }{
-	{"address_table", "address", "The table of addresses, a file in that folder."},
-	{"trusted_table", "trusted", "The table of trusted peers, a file in that folder."},
+	{"address_table", "address", "The table of addresses, a file in the folder of db_url."},
+	{"trusted_table", "trusted", "The table of trusted peers, a file in the folder of db_url."},
 	{"grp_col", "grp", "The column with the group of an address."},
 	{"ip_addr_col", "ip_addr", "The column with the address."},
-	{"mask_col", "mask", "The column with how many of its bits count."},
-	{"port_col", "port", "The column with its port, 0 for any."},
+	{"mask_col", "mask", "The column with the number of bits of the address that count."},
+	{"port_col", "port", "The column with the port; 0 means any."},
 	{"tag_col", "tag", "The column with a tag, in both tables."},
-	{"source_col", "src_ip", "The column with the address of a peer, or its name."},
+	{"source_col", "src_ip", "The column with the address or the name of a peer."},
 	{"proto_col", "proto", "The column with the transport of a peer: udp, tcp, tls, sctp, ws, wss, " +
 		"any or none."},
-	{"from_col", "from_pattern", "The column with what the URI in From must match."},
-	{"ruri_col", "ruri_pattern", "The column with what the Request-URI must match."},
-	{"priority_col", "priority", "The column with a priority: the highest counts first."},
+	{"from_col", "from_pattern", "The column with the pattern for the URI in From."},
+	{"ruri_col", "ruri_pattern", "The column with the pattern for the Request-URI."},
+	{"priority_col", "priority", "The column with the priority; the highest comes first."},
 }
 
 // table reads the table that a parameter names, and finds the columns of others.

@@ -133,13 +133,13 @@ func (x *peer) fits(proto, from, ruri []byte) bool {
 
 func (p *permissions) trustedFunctions(m *route.Module) {
 	source := route.Optional(route.Text("src_ip", "an address, or a name as the table has it; "+
-		"without it, the one that the request came from"), nil)
+		"without it, the source of the request"), nil)
 	proto := route.Optional(route.Text("proto", "the transport; any fits all"), nil)
-	uri := route.Optional(route.Text("furi", "what is held against the pattern for From"), nil)
+	uri := route.Optional(route.Text("furi", "the text compared with the pattern for From"), nil)
 	m.Func(route.Func{Name: "allow_trusted", In: route.Anywhere,
 		Args: []route.AnyArg{source, proto, uri},
-		Doc: "True if the table of trusted peers has the address, with that transport, and its " +
-			"patterns match.",
+		Doc: "Tells whether the table of trusted peers has the address with that transport, and " +
+			"the peer's patterns match.",
 		Build: func(b *route.Build) route.Call {
 			if b.Args() == 1 {
 				b.Errorf(0, "allow_trusted wants the transport behind the address, or neither")

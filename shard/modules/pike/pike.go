@@ -37,15 +37,15 @@ func define(m *route.Module) *pike {
 	p.unit = m.Duration("sampling_time_unit", time.Second, 2, 1, maxUnit,
 		"Seconds over which requests are counted.")
 	p.density = m.Int("reqs_density_per_unit", 30, 1, maxDensity,
-		"An address that sends more in a unit is blocked until it has sent no more for a "+
-			"whole one.")
+		"How many requests an address may send in a unit. One that sends more is blocked until it "+
+			"has kept to the limit for a whole unit.")
 	p.level = m.Int("pike_log_level", 0, -5, 3,
-		"The level of the line that says that an address is blocked, or no longer.")
+		"The level of the line which says that an address is blocked or released.")
 	p.addresses = m.Int("max_addresses", 65536, 64, table.MaxEntries,
-		"How many addresses are known at once. One that finds no room is not counted. Not "+
-			"Kamailio's.")
+		"Viaduct's own: how many addresses are counted at once. An address that finds no room is "+
+			"not counted.")
 	p.prefix = m.Int("ipv6_prefix", 128, 32, 128,
-		"IPv6 addresses that share so many bits are one. Not Kamailio's.")
+		"Viaduct's own: IPv6 addresses that share this many bits count as one.")
 	m.IdleInt("an address is forgotten after two units without a request, when its counts are zero",
 		"remove_latency")
 
@@ -60,12 +60,12 @@ func define(m *route.Module) *pike {
 
 	const in = route.InRequest | route.InReplies
 	route.Func0(m, "pike_check_req", in,
-		"Counts the message for the address it came from. False: that is blocked, -2 the first "+
+		"Counts the message for its source address. False: that is blocked, with -2 the first "+
 			"time and -1 from then on.",
 		func(c *route.Ctx) route.Result { return p.check(c, c.Source()) })
 	address := route.Text("ip", "an address, IPv6 with or without brackets")
 	route.Func1(m, "pike_check_ip", in, address,
-		"Counts a message for an address. False: that is blocked, or no address.",
+		"Counts a message for an address. False: the address is blocked, or is not an address.",
 		func(c *route.Ctx, ip []byte) route.Result {
 			addr, ok := parser.HostIP(ip)
 			if !ok {
@@ -75,9 +75,9 @@ func define(m *route.Module) *pike {
 			return p.check(c, &from)
 		})
 
-	m.Command("pike.list", "Shows the addresses that are blocked, or ALL, or those that are WARM: "+
-		"that have sent more than a quarter of what blocks them.", command.Words("[which]"), p.list)
-	m.Command("pike.top", "The same, as Kamailio's older versions call it.",
+	m.Command("pike.list", "Shows the blocked addresses, or ALL, or those that are WARM: they "+
+		"have sent more than a quarter of what blocks them.", command.Words("[which]"), p.list)
+	m.Command("pike.top", "The same, under the name of Kamailio's older versions.",
 		command.Words("[which]"),
 		p.list)
 	return p

@@ -27,7 +27,7 @@ type shown struct {
 
 // commands declares pl.*.
 func (x *pipelimit) commands(m *route.Module) {
-	m.Command("pl.list", "Shows the pipes, or one.", command.Words("[name]"),
+	m.Command("pl.list", "Shows all pipes, or one.", command.Words("[name]"),
 		func(a command.Args) (any, error) {
 			if a.Len() == 0 {
 				return x.all(), nil
@@ -38,7 +38,7 @@ func (x *pipelimit) commands(m *route.Module) {
 			}
 			return x.shown([]byte(a.Text(0)), v.Int, table.Now()), nil
 		})
-	m.Command("pl.stats", "Shows what each pipe had in the interval before.", nil,
+	m.Command("pl.stats", "Shows what each pipe counted in the last interval.", nil,
 		func(command.Args) (any, error) {
 			var all []string
 			for _, s := range x.all() {

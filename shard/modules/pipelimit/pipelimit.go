@@ -55,18 +55,18 @@ func Define(m *route.Module) { define(m) }
 func define(m *route.Module) *pipelimit {
 	x := &pipelimit{load: ratelimit.NewLoad()}
 	x.every = m.Duration("timer_interval", time.Second, 10, 1, 3600,
-		"Seconds over which messages are counted. Limits are of messages in them.")
+		"Seconds over which messages are counted. Limits count the messages in one such interval.")
 	x.clean = m.LiveInt("clean_unused", 0, 0, 1<<20,
-		"A pipe that was made by a script is forgotten after so many intervals without a message. "+
-			"0: never.")
+		"A pipe that a script made is forgotten after this many intervals without a message. 0: "+
+			"never.")
 	x.code = m.LiveInt("reply_code", 503, 300, 699, "The status that pl_drop answers.")
 	x.reason = m.Text("reply_reason", "Server Unavailable", "Its reason phrase.")
 	fetch := m.Bool("load_fetch", true,
-		"Whether the load of the machine is looked at, for FEEDBACK and NETWORK.")
+		"Whether the load of the machine is measured, for FEEDBACK and NETWORK.")
 	most := m.Int("max_pipes", 16384, 64, table.MaxEntries,
-		"How many pipes there may be. One that finds no room limits nothing. Not Kamailio's.")
+		"Viaduct's own: how many pipes there may be. A pipe that finds no room limits nothing.")
 	url := m.Text("db_url", "", "Where the table of pipes is: \"text:///FOLDER\".")
-	tableName := m.Text("plp_table_name", "pl_pipes", "The table, a file in that folder.")
+	tableName := m.Text("plp_table_name", "pl_pipes", "The table, a file in the folder of db_url.")
 	id := m.Text("plp_pipeid_column", "pipeid", "The name of the column with the name.")
 	limit := m.Text("plp_limit_column", "plimit", "The name of the column with the limit.")
 	algorithm := m.Text("plp_algorithm_column", "algorithm",
@@ -179,15 +179,16 @@ func (x *pipelimit) functions(m *route.Module) {
 				return x.check(c, name, algorithm, int32(limit))
 			}
 		}})
-	route.Func1(m, "pl_active", route.Anywhere, name, "True if there is a pipe of that name.",
+	route.Func1(m, "pl_active", route.Anywhere, name, "Tells whether there is a pipe of that name.",
 		func(c *route.Ctx, name []byte) route.Result {
 			_, verdict := x.pipes.Get(name, c.NowMs(), nil)
 			return route.Truth(verdict == table.Done)
 		})
 
-	least := route.Optional(route.Int("min", 0, 1<<31-1, "the least seconds of Retry-After, or "+
-		"without a second number just these"), -1)
-	longest := route.Optional(route.Int("max", 0, 1<<31-1, "the most seconds of it"), -1)
+	least := route.Optional(route.Int("min", 0, 1<<31-1, "the smallest Retry-After in seconds; "+
+		"without max, just this one"), -1)
+	longest := route.Optional(route.Int("max", 0, 1<<31-1, "the largest Retry-After "+
+		"in seconds"), -1)
 	route.Func2(m, "pl_drop", route.InRequest|route.InFailure, least, longest,
 		"Answers reply_code, with Retry-After if seconds are given.", x.drop).
 		Soon(route.InBranch | route.InOnsend)

@@ -34,7 +34,7 @@ func (x *ratelimit) commands(m *route.Module) {
 	})
 	m.Command("rl.set_queue", "Gives a queue another method and pipe, until the next reload.",
 		command.Words("#queue", "method", "#pipe"), x.setQueue)
-	m.Command("rl.set_dbg", "1 has the pipes logged after each interval, 0 no more.",
+	m.Command("rl.set_dbg", "1 logs the pipes after each interval, 0 stops that.",
 		command.Words("#dbg:0..1"), func(a command.Args) (any, error) {
 			x.debug.Store(a.Int(0, 0) != 0)
 			return nil, nil
@@ -60,8 +60,8 @@ func LoadCommands(m *route.Module, group string, l *Load) {
 			l.SetPID(k[0], k[1], k[2])
 			return nil, nil
 		})
-	m.Command(group+".push_load", "Has the controllers take a load, of 0 to 1, for that of an "+
-		"interval: to try FEEDBACK.",
+	m.Command(group+".push_load", "Gives the controllers a load from 0 to 1 for one interval, to "+
+		"try FEEDBACK.",
 		command.Words("load"), func(a command.Args) (any, error) {
 			f, err := strconv.ParseFloat(a.Text(0), 64)
 			if err != nil || f < 0 || f > 1 {

@@ -53,8 +53,8 @@ func define(m *route.Module) *ratelimit {
 	m.Each("pipe", x.pipe, "A pipe, \"NUMBER:ALGORITHM:LIMIT\", numbers 0 to 31: TAILDROP and RED "+
 		"limit messages a second, FEEDBACK the load of the processors in percent, NETWORK the "+
 		"bytes that wait in sockets.")
-	m.Each("queue", x.queue, "A queue, \"PIPE:METHOD\"; the method * is all. The first that fits "+
-		"counts.")
+	m.Each("queue", x.queue, "A queue, \"PIPE:METHOD\"; the method * is all. The first one that "+
+		"fits is used.")
 	x.refused = m.Count("refused", "Messages that did not pass.")
 	m.Ready(func() error {
 		for _, q := range *x.queues.Load() {

@@ -19,17 +19,18 @@ const (
 // Define is the module.
 func Define(m *route.Module) {
 	file := m.Text("file", "",
-		"The file of groups: a line [0], [1] and so on begins each, and every line behind it is an "+
-			"expression. Lines that are empty or begin with #, a space or a tab do not count.")
-	most := m.Int("max_groups", 20, 1, 10_000, "So many groups the file may have.")
+		"The file of groups: each begins with a line [0], [1] and so on, and each line after it "+
+			"is an expression. Empty lines and lines that begin with #, a space or a tab are "+
+			"ignored.")
+	most := m.Int("max_groups", 20, 1, 10_000, "How many groups the file may have.")
 	size := m.Int("group_max_size", 8192, 1, 1<<20,
-		"So many bytes the expressions of a group may have together.")
+		"How many bytes the expressions of a group may have together.")
 	var flags [4]*bool
 	for i, p := range []struct{ name, doc string }{
-		{"pcre_caseless", "Whether case does not count."},
+		{"pcre_caseless", "Whether case is ignored."},
 		{"pcre_multiline", "Whether ^ and $ match at each line."},
 		{"pcre_dotall", "Whether a dot matches a line feed."},
-		{"pcre_extended", "Whether white space in an expression does not count, nor what follows #."},
+		{"pcre_extended", "Whether white space in an expression, and what follows #, is ignored."},
 	} {
 		flags[i] = m.Bool(p.name, false, p.doc)
 	}
@@ -57,10 +58,10 @@ func Define(m *route.Module) {
 	})
 	matchers := route.NewPerShard[pcre.Matcher](m, nil)
 
-	text := route.Text("string", "what is looked at")
+	text := route.Text("string", "the text to examine")
 	pattern := route.Text("pcre_regex", "the expression")
 	m.Func(route.Func{Name: "pcre_match", In: route.Anywhere, Args: []route.AnyArg{text, pattern},
-		Doc: "True if a text matches an expression. -4: it is none.",
+		Doc: "Tells whether a text matches an expression. -4: that is not a valid expression.",
 		Build: func(b *route.Build) route.Call {
 			text, ok1 := text.At(b, 0)
 			pattern, ok2 := pattern.At(b, 1)
@@ -97,8 +98,9 @@ func Define(m *route.Module) {
 
 	number := route.Optional(route.Int("group", 0, 1<<31-1, "the number of the group"), 0)
 	route.Func2(m, "pcre_match_group", route.Anywhere, text, number,
-		"True if a text matches an expression of a group. The first of the file has number 0, "+
-			"whatever stands in its brackets. -4: there is no such group, -2: there is no file.",
+		"Tells whether a text matches an expression of a group. The first group of the file has "+
+			"number 0, whatever its brackets say. -4: there is no such group, -2: there is no "+
+			"file.",
 		func(c *route.Ctx, text []byte, n int) route.Result {
 			all := groups.Load()
 			switch {
@@ -110,7 +112,8 @@ func Define(m *route.Module) {
 			return route.Truth((*all)[n].matches(matchers.Of(c), text))
 		})
 
-	m.Command("regex.reload", "Reads the file of groups again. One with a mistake changes nothing.",
+	m.Command("regex.reload", "Reads the file of groups again. A file with a mistake changes "+
+		"nothing.",
 		nil, func(command.Args) (any, error) {
 			if *file == "" {
 				return nil, command.Faultf(500, "there is no file of groups")

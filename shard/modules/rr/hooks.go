@@ -47,12 +47,12 @@ func looseRoutes(m *route.Module) {
 	route.Provide(m, h)
 	same := func(r int) route.Result { return r }
 	m.Func(route.Func{Name: "loose_route", In: route.InRequest,
-		Doc: "Takes our Route off. True: the request follows a route set. -3: the set was ours " +
-			"alone, outside of a dialog.",
+		Doc: "Removes our Route. True: the request follows a route set. -3: the set had only our " +
+			"Routes, outside a dialog.",
 		Build: func(b *route.Build) route.Call { return h.call(b, false, same) }})
-	mode := route.Int("mode", 0, 1, "1: what a strict router did is not undone")
+	mode := route.Int("mode", 0, 1, "1: the change that a strict router made is not undone")
 	m.Func(route.Func{Name: "loose_route_mode", In: route.InRequest, Args: []route.AnyArg{mode},
-		Doc: "Is loose_route, perhaps without its care for strict routers.",
+		Doc: "The same as loose_route, optionally without the handling of strict routers.",
 		Build: func(b *route.Build) route.Call {
 			input, ok := mode.At(b, 0)
 			if !ok {
@@ -70,7 +70,8 @@ func looseRoutes(m *route.Module) {
 			}
 		}})
 	m.Func(route.Func{Name: "loose_route_preloaded", In: route.InRequest,
-		Doc: "Is loose_route. True: the set was ours alone, outside of a dialog, and is gone.",
+		Doc: "The same as loose_route. True: the set had only our Routes, outside a dialog, and " +
+			"was removed.",
 		Build: func(b *route.Build) route.Call {
 			return h.call(b, false, func(r int) route.Result { return route.Truth(r == usedUp) })
 		}})

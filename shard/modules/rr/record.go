@@ -9,7 +9,8 @@ import (
 func recording(m *route.Module) {
 	const in = route.InRequest | route.InFailure | route.InBranch
 	add := m.Bool("add_username", false,
-		"Record-Route has a user: that of the Request-URI as received, or what custom_user_avp holds.")
+		"Whether Record-Route has a user: that of the Request-URI as received, or the one in "+
+			"custom_user_avp.")
 	avp := m.Text("custom_user_avp", "", "The variable with that user, such as $avp(x).")
 	// user is the user of a call's Record-Route.
 	user := func(b *route.Build) (func(c *route.Ctx) []byte, bool) {
@@ -37,7 +38,7 @@ func recording(m *route.Module) {
 
 	params := route.Optional(route.Text("parameters", `";name=value": added to it`), nil)
 	m.Func(route.Func{Name: "record_route", In: in, Args: []route.AnyArg{params},
-		Doc: "Inserts our Record-Route. False: that was done before.",
+		Doc: "Inserts our Record-Route. False: it was inserted before.",
 		Build: func(b *route.Build) route.Call {
 			user, ok1 := user(b)
 			params, ok2 := params.At(b, 0)
@@ -59,7 +60,7 @@ func recording(m *route.Module) {
 		}})
 	first := route.Text("address", "host and port, and parameters")
 	second := route.Optional(route.Text("second",
-		"the same of a second one below: that of the side the request came from"), nil)
+		"the same for a second one below it, for the side the request came from"), nil)
 	m.Func(route.Func{Name: "record_route_preset", In: in, Args: []route.AnyArg{first, second},
 		Doc: "Inserts a Record-Route with this text, or two.",
 		Build: func(b *route.Build) route.Call {
@@ -85,7 +86,7 @@ func recording(m *route.Module) {
 	advertised := route.Text("address", "host, or host and port")
 	m.Func(route.Func{Name: "record_route_advertised_address", In: in,
 		Args: []route.AnyArg{advertised},
-		Doc:  "Inserts our Record-Route with this address in place of the socket's.",
+		Doc:  "Inserts our Record-Route with this address instead of the socket's.",
 		Build: func(b *route.Build) route.Call {
 			user, ok := user(b)
 			address, ok1 := advertised.At(b, 0)
@@ -106,7 +107,7 @@ func recording(m *route.Module) {
 			return route.Truth(isParams(p) && c.Request.AddRouteParams(p))
 		})
 	route.Func0(m, "remove_record_route", route.InRequest|route.InFailure,
-		"Takes our Record-Route back, and the parameters added to it.",
+		"Removes our Record-Route and the parameters added to it.",
 		func(c *route.Ctx) route.Result { c.Request.RemoveRecordRoute(); return 1 })
 }
 

@@ -12,17 +12,21 @@ import (
 // Define is the module.
 func Define(m *route.Module) {
 	set := &m.Settings().Proxy
-	m.BoolVar(&set.FullLR, "enable_full_lr", `Writes ";lr=on", not ";lr".`)
+	m.BoolVar(&set.FullLR, "enable_full_lr", `Whether ";lr=on" is written instead of ";lr".`)
 	m.BoolVar(&set.AppendFromtag, "append_fromtag",
-		"Adds the From tag to Record-Route, from which is_direction tells who is calling.")
+		"Whether the From tag is added to Record-Route; is_direction needs it to tell who is "+
+			"calling.")
 	m.IntVar((*int)(&set.DoubleRR), "enable_double_rr", 0, 2,
-		"1: two Record-Route where protocol or socket change. 2: always two, with their protocols.")
+		"1: two Record-Route values if protocol or socket change. 2: always two, with their "+
+			"protocols.")
 	m.BoolVar(&set.ForceSendSocket, "force_send_socket",
-		"loose_route has the request leave from the socket of our Route, even of a single one.")
+		"Whether loose_route sends the request from the socket in our Route, even if there is "+
+			"only one.")
 	m.BoolVar(&set.IgnoreSips, "ignore_sips",
-		"Record-Route is never sips. Else it is where the Request-URI is (RFC 3261 §16.6 item 4).")
+		"Whether Record-Route is never sips. Otherwise it is sips if the Request-URI is (RFC 3261 "+
+			"§16.6 item 4).")
 	m.BoolVar(&set.SignRoutes, "sign_routes",
-		"Follows a Route only for calls that were set up through this host. Not Kamailio's.")
+		"Viaduct's own: a Route is followed only for calls that were set up through this host.")
 	m.IdleInt("Record-Route carries addresses, not socket names", "sockname_mode")
 	m.IdleInt("a Route that is none of our sockets leaves by the one that suits its destination",
 		"enable_socket_mismatch_warning")
@@ -31,15 +35,16 @@ func Define(m *route.Module) {
 
 	looseRoutes(m)
 	route.Func0(m, "rr_next_hop_route", route.Anywhere,
-		"Tells whether loose_route has made a Route of another host the next hop.",
+		"Tells whether loose_route found that the next hop is another host's Route.",
 		func(c *route.Ctx) route.Result {
 			return route.Truth(c.Request != nil && c.Request.ToRoute())
 		})
 
 	const in, later = route.InRequest, route.InFailure | route.InBranch
 	route.Func1(m, "check_route_param", in,
-		route.Pattern("pattern", "looked for, in any case of letters"),
-		"Looks for a pattern in the parameters of our Route, the first that loose_route took off.",
+		route.Pattern("pattern", "the pattern; case is ignored"),
+		"Looks for a pattern in the parameters of our Route, the first one that loose_route "+
+			"removed.",
 		func(c *route.Ctx, re *regexp.Regexp) route.Result {
 			params := c.Request.Routed()
 			return route.Truth(params != nil && re.Match(params))
@@ -48,8 +53,8 @@ func Define(m *route.Module) {
 	upstream := route.Enum("direction", words, "is neither upstream nor downstream", words,
 		route.Word[bool]{Word: "upstream", Value: true}, route.Word[bool]{Word: "downstream"})
 	route.Func1(m, "is_direction", in, upstream,
-		"Tells whether the request goes from the callee to the caller (upstream), or as the one "+
-			"that set the dialog up.",
+		"Tells whether the request goes from the callee to the caller (upstream), or in the "+
+			"direction of the request that set the dialog up (downstream).",
 		func(c *route.Ctx, upstream bool) route.Result {
 			return route.Truth(goesUpstream(c) == upstream)
 		}).ThroughRoutes(later)
@@ -60,7 +65,7 @@ func Define(m *route.Module) {
 		Place: route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
 			return tagOf(c, !goesUpstream(c))
 		}}})
-	m.Var(route.Var{Name: "tti", Doc: "Its To tag, which the answer to it had.",
+	m.Var(route.Var{Name: "tti", Doc: "The To tag of the answer to that request.",
 		Place: route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
 			return tagOf(c, goesUpstream(c))
 		}}})

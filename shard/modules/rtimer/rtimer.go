@@ -65,10 +65,10 @@ func Define(m *route.Module) {
 		timers = append(timers, t)
 		m.Every(&t.interval, route.OneShard, t.run).Name = t.name
 		return nil
-	}, `"name=x;interval=5;mode=1;": a timer. The interval is in seconds, or with a u behind `+
-		`it in microseconds; timers have steps of 4 ms. The mode is how many processes of `+
-		`Kamailio run its routes: here they are run as often, one after another, on the first `+
-		`shard.`)
+	}, `"name=x;interval=5;mode=1;": a timer. The interval is in seconds, or in microseconds `+
+		`with a u after it; timers have steps of 4 ms. The mode is the number of processes that `+
+		`run the routes in Kamailio. Here the routes run that many times, one after another, on `+
+		`the first shard.`)
 	m.Each("exec", func(s string) error {
 		var of *timer
 		var name string
@@ -98,7 +98,8 @@ func Define(m *route.Module) {
 		}
 		of.routes = append(of.routes, m.OwnRoute(name))
 		return nil
-	}, `"timer=x;route=NAME": a route[] that the timer runs. Of several the last is run first.`)
+	}, `"timer=x;route=NAME": a route[] that the timer runs. `+
+		`If there are several, the last one runs first.`)
 	m.Ready(func() error {
 		for _, t := range timers {
 			if t.interval == 0 {

@@ -38,12 +38,12 @@ func Define(m *route.Module) {
 		"The checks of sanity_check without arguments.")
 	uris := m.Int("uri_checks", uriChecks, 0, maxURIs,
 		"1: Request-URI. 2: From. 4: To. 8: Contact.")
-	tags := m.Text("proxy_require", "", "The option tags that Proxy-Require may ask for, with "+
-		"commas. A request that asks for others is refused before the script runs.")
+	tags := m.Text("proxy_require", "", "The option tags that Proxy-Require may ask for, "+
+		"separated by commas. A request that asks for others is refused before the script runs.")
 	s.drop = m.Bool("autodrop", true,
-		"Whether a check that fails ends the script; a response is dropped then.")
+		"Whether a failed check ends the script and drops a response.")
 	s.silent = m.Bool("noreply", false,
-		"Whether sanity_check leaves it to sanity_reply to answer.")
+		"Whether sanity_check leaves the answer to sanity_reply.")
 	m.Ready(func() error {
 		for t := range strings.SplitSeq(*tags, ",") {
 			if t = strings.TrimSpace(t); t != "" {
@@ -55,12 +55,12 @@ func Define(m *route.Module) {
 	})
 
 	checks := route.OptionalVar(route.Int("checks", 1, maxMessage,
-		"what to look at in the message"), message)
-	inURIs := route.OptionalVar(route.Int("URI checks", 1, maxURIs, "which URIs to look at"), uris)
+		"the checks to make"), message)
+	inURIs := route.OptionalVar(route.Int("URI checks", 1, maxURIs, "the URIs to check"), uris)
 	m.Func(route.Func{Name: "sanity_check", In: route.InRequest | route.InReplies,
 		Args: []route.AnyArg{checks, inURIs},
-		Doc: "Looks at the message. If it fails, a request is answered, and the script ends; with " +
-			"autodrop 0 it is false.",
+		Doc: "Checks the message. If a check fails, a request is answered and the script ends; " +
+			"with autodrop 0 it is false instead.",
 		Build: func(b *route.Build) route.Call {
 			x, ok1 := checks.At(b, 0)
 			y, ok2 := inURIs.At(b, 1)
@@ -94,8 +94,8 @@ func Define(m *route.Module) {
 			}
 		}})
 	route.Func0(m, "sanity_reply", route.InRequest|route.InReplies,
-		"Answers for the check that has failed, or with 500 if none has. An ACK is not answered, and "+
-			"neither is a response.",
+		"Answers with the status of the check that failed, or with 500 if none has. ACKs and "+
+			"responses are not answered.",
 		s.reply)
 }
 

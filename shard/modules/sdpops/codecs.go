@@ -14,9 +14,9 @@ const maxCodecs = 64
 
 // codecs declares the functions about payload types.
 func codecs(m *route.Module) {
-	ids := route.Text("list", "payload types, with commas between")
-	names := route.Text("list", "encodings, with commas between")
-	media := route.Optional(route.Text("media", "such as audio; without it all streams"), nil)
+	ids := route.Text("list", "payload types, separated by commas")
+	names := route.Text("list", "encoding names, separated by commas")
+	media := route.Optional(route.Text("media", "such as audio; without it, all streams"), nil)
 	with := func(name string, list route.Arg[[]byte], byName bool, none route.Result) {
 		route.Func1(m, name, route.Anywhere, list,
 			"1: each stream has one of these codecs, 2: some have; otherwise false.",
@@ -49,12 +49,12 @@ func codecs(m *route.Module) {
 			})
 	}
 	edit("sdp_remove_codecs_by_id", ids, false, false,
-		"Takes codecs out of the streams, with what is said of them.")
+		"Removes codecs from the streams, with the lines about them.")
 	edit("sdp_remove_codecs_by_name", names, true, false,
-		"Is sdp_remove_codecs_by_id by the names of rtpmap, or those of RFC 3551.")
-	edit("sdp_keep_codecs_by_id", ids, false, true, "Takes all other codecs out of the streams.")
+		"The same as sdp_remove_codecs_by_id, by the names of rtpmap or of RFC 3551.")
+	edit("sdp_keep_codecs_by_id", ids, false, true, "Removes all other codecs from the streams.")
 	edit("sdp_keep_codecs_by_name", names, true, true,
-		"Is sdp_keep_codecs_by_id by the names of rtpmap, or those of RFC 3551.")
+		"The same as sdp_keep_codecs_by_id, by the names of rtpmap or of RFC 3551.")
 }
 
 // static are the encodings of RFC 3551 §6, which need no rtpmap.

@@ -49,7 +49,7 @@ func looks(m *route.Module) {
 		})
 	into := route.Writable("result", "a variable")
 	route.Func1(m, "sdp_transport", route.Anywhere, into,
-		"Puts the transport that all streams have into a variable. -2: they have several.",
+		"Stores the transport of all streams in a variable. -2: they have different ones.",
 		func(c *route.Ctx, into *route.Place) route.Result {
 			var m stream
 			var all []byte
@@ -69,7 +69,7 @@ func looks(m *route.Module) {
 			return into.Put(c, route.TextValue(all))
 		})
 	route.Func1(m, "sdp_get", route.Anywhere, into,
-		"Puts the session description into a variable. -2: there is no body.",
+		"Stores the session description in a variable. -2: there is no body.",
 		func(c *route.Ctx, into *route.Place) route.Result {
 			at, ok := c.SDP()
 			if !ok {
@@ -79,7 +79,8 @@ func looks(m *route.Module) {
 		})
 	route.Func2(m, "sdp_get_line_startswith", route.Anywhere, into,
 		route.Text("prefix", "what it begins with"),
-		"Puts the first line that begins so into a variable. -1: there is none, -2: there is no body.",
+		"Stores the first line with that prefix in a variable. -1: there is none, -2: there is no "+
+			"body.",
 		func(c *route.Ctx, into *route.Place, prefix []byte) route.Result {
 			at, ok := c.SDP()
 			if !ok {
@@ -95,7 +96,8 @@ func looks(m *route.Module) {
 			})
 			return found
 		})
-	how := route.Optional(route.Int("flags", 0, 1, "1: Content-Type is enough, also that of a part",
+	how := route.Optional(route.Int("flags", 0, 1, "1: a Content-Type is enough, also that of a "+
+		"part",
 		route.AsIs), 0)
 	route.Func1(m, "sdp_content", route.Anywhere, how,
 		"Tells whether the message carries a session description.",
@@ -133,7 +135,7 @@ func looks(m *route.Module) {
 			return family
 		})
 	route.Func1(m, "sdp_print", route.Anywhere, route.Int("level", -5, 3, "that of xlog", route.AsIs),
-		"Logs what streams there are, a line for each.",
+		"Logs the streams, a line for each.",
 		func(c *route.Ctx, level int) route.Result { return printStreams(c, level) })
 }
 

@@ -8,11 +8,11 @@ import (
 
 // removals declares the functions that take lines and streams out.
 func removals(m *route.Module) {
-	media := route.Optional(route.Text("media", "such as audio; without it the whole description"),
+	media := route.Optional(route.Text("media", "such as audio; without it, the whole description"),
 		nil)
 	route.Func2(m, "sdp_remove_line_by_prefix", route.Anywhere,
 		route.Text("prefix", "what they begin with"), media,
-		"Takes out all lines that begin so.",
+		"Removes all lines with a prefix.",
 		func(c *route.Ctx, prefix, media []byte) route.Result {
 			s, ok := open(c)
 			if !ok {
@@ -52,9 +52,9 @@ func removals(m *route.Module) {
 		})
 	}
 	remove("sdp_remove_media", route.Text("media", "such as video"),
-		"Takes out all streams of that media. False: there are none.",
+		"Removes all streams of that media. False: there are none.",
 		func(m *stream, what []byte) bool { return bytes.EqualFold(m.media, what) })
 	remove("sdp_remove_transport", route.Text("transport", "such as RTP/AVP"),
-		"Takes out all streams of that transport. False: there are none.",
+		"Removes all streams of that transport. False: there are none.",
 		func(m *stream, what []byte) bool { return bytes.EqualFold(m.proto, what) })
 }

@@ -12,7 +12,7 @@ import (
 func charging(m *route.Module) {
 	type flags struct{ remove, generate, force bool }
 	how := route.Parsed("flags", `"r", "g" or "f"`, "has other flags than r, g and f",
-		"r: takes it away, g: adds one where there is none, f: puts a new one in its place",
+		"r: removes it, g: adds one if there is none, f: replaces it by a new one",
 		func(s string) (f flags, ok bool) {
 			for _, c := range s {
 				switch c {
@@ -29,7 +29,7 @@ func charging(m *route.Module) {
 			return f, s != ""
 		})
 	route.Func1(m, "sip_p_charging_vector", route.Anywhere, how,
-		"Takes P-Charging-Vector away or adds one.",
+		"Removes P-Charging-Vector or adds one.",
 		func(c *route.Ctx, f flags) route.Result {
 			there := c.Msg.HeaderByName(vectorName, 0)
 			for i := there; i >= 0 && (f.remove || f.force); i = c.Msg.HeaderByName(vectorName, i+1) {

@@ -15,14 +15,15 @@ import (
 // checks declares the functions that look at the message.
 func checks(m *route.Module) {
 	route.Func1(m, "is_user", route.InRequest, route.Text("user", "a user name"),
-		"Tells whether the credentials that were accepted are those of a user. False: none were checked.",
+		"Tells whether the accepted credentials are those of a user. False: none were checked.",
 		func(c *route.Ctx, _ []byte) route.Result { return -1 }) // nothing here accepts credentials
 	mode := route.Optional(route.Int("mode", 0, 1,
-		"1: a Record-Route with a name, and a response from a socket of ours, count as well", route.AsIs),
+		"1: also count a Record-Route with a name, and a response from one of "+
+			"our sockets", route.AsIs),
 		0)
 	route.Func1(m, "is_first_hop", route.Anywhere, mode,
-		"Tells whether the message comes from the one who made it: a request with one Via, a response "+
-			"whose topmost Record-Route is ours, or that has none.",
+		"Tells whether the message comes straight from whoever made it: a request with one Via, "+
+			"or a response whose topmost Record-Route is ours or that has none.",
 		firstHop)
 	option := route.Parsed("option", "an option tag", "is none of "+strings.Join(optionTags, ", "),
 		"the option tag",
@@ -32,7 +33,7 @@ func checks(m *route.Module) {
 				slices.Contains(optionTags, s)
 		})
 	route.Func1(m, "is_supported", route.Anywhere, option,
-		"Tells whether Supported has an option tag.",
+		"Tells whether the Supported header lists an option tag.",
 		func(c *route.Ctx, tag string) route.Result {
 			for v := c.Msg.Values(parser.KindSupported); v.Next(); {
 				if sameFold(c.Msg.Bytes(v.Value), tag) {
@@ -42,7 +43,7 @@ func checks(m *route.Module) {
 			return -1
 		})
 	route.Func1(m, "is_gruu", route.Anywhere, route.Optional(route.Text("uri",
-		"a URI; without it the Request-URI"), nil),
+		"a URI; without it, the Request-URI"), nil),
 		"1: the URI is a public GRUU (RFC 5627), 2: a temporary one; otherwise false.",
 		func(c *route.Ctx, uri []byte) route.Result {
 			u := c.ParseURI(uri)
@@ -62,13 +63,13 @@ func checks(m *route.Module) {
 			return 2
 		})
 	route.Func1(m, "hdr_date_check", route.Anywhere,
-		route.Int("seconds", -1<<31, 1<<31-1, "how old it may be", route.AsIs),
-		"Tells whether the Date is no older than that. -1: there is none, -2 and -3: it cannot be "+
-			"read, -4: it is older.", dateCheck)
+		route.Int("seconds", -1<<31, 1<<31-1, "how old it may be, in seconds", route.AsIs),
+		"Tells whether the Date header is recent enough. -1: there is none, -2 and -3: it cannot "+
+			"be read, -4: it is older.", dateCheck)
 	name := route.Text("name", "the name of a header field")
 	route.Func2(m, "cmp_hdr_name", route.Anywhere, name, route.Text("other", "another one"),
-		"Tells whether two names are those of the same header field; the compact form is the same. -2: "+
-			"one is empty.",
+		"Tells whether two names, which may be compact forms, are those of the same header field. "+
+			"-2: one is empty.",
 		func(_ *route.Ctx, a, b []byte) route.Result {
 			a, b = bytes.TrimRight(a, ": "), bytes.TrimRight(b, ": ")
 			if len(a) == 0 || len(b) == 0 {

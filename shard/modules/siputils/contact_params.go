@@ -13,8 +13,9 @@ func contactParams(m *route.Module) {
 	const in = route.InRequest | route.InReplies
 	name := route.Text("name", "the parameter")
 	route.Func2(m, "contact_param_encode", in, name,
-		route.Text("uri", "the URI that takes the place of each"),
-		"Puts a URI in the place of each Contact's, which goes into a parameter of it in base64url.",
+		route.Text("uri", "the new URI"),
+		"Replaces the URI of each Contact. The old URI goes into a parameter of the new one, in "+
+			"base64url.",
 		func(c *route.Ctx, name, uri []byte) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {
 				out = append(append(append(append(out, uri...), ';'), name...), '=')
@@ -22,7 +23,7 @@ func contactParams(m *route.Module) {
 			})
 		})
 	route.Func1(m, "contact_param_decode", in, name,
-		"Makes what contact_param_encode wrote the Contacts again.",
+		"Restores the Contacts from what contact_param_encode wrote.",
 		func(c *route.Ctx, name []byte) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {
 				value, ok := param(u, name)
@@ -52,9 +53,10 @@ func contactParams(m *route.Module) {
 		return c.SetRequestURI(v.S)
 	}
 	route.Func1(m, "contact_param_decode_ruri", route.InRequest, name,
-		"Makes what contact_param_encode wrote the Request-URI. It is true if the parameter is not "+
-			"there.", decode)
-	route.Func1(m, "contact_param_rm", in, name, "Takes a parameter off the URI of each Contact.",
+		"Restores the Request-URI from what contact_param_encode wrote. It is true if the "+
+			"parameter is missing.", decode)
+	route.Func1(m, "contact_param_rm", in, name, "Removes a parameter from the URI of each "+
+		"Contact.",
 		func(c *route.Ctx, name []byte) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {
 				start, end := route.FindParam(u.Params.Of(u.Raw), name)

@@ -12,7 +12,7 @@ import (
 // read it from there.
 func contacts(m *route.Module) {
 	sep := m.Text("contact_flds_separator", "*",
-		"Its first character stands between the fields of a contact that is encoded.")
+		"Its first character separates the fields of an encoded contact.")
 	m.Check("contact_flds_separator", func(s string, _ int64) string {
 		if s == "" {
 			return "is empty; it takes a character that no field has"
@@ -20,8 +20,9 @@ func contacts(m *route.Module) {
 		return ""
 	})
 	const in = route.InRequest | route.InReplies
-	prefix := route.Text("prefix", "what says that a contact is encoded")
-	route.Func2(m, "encode_contact", in, prefix, route.Text("host", "the host, which is one of ours"),
+	prefix := route.Text("prefix", "the word that marks an encoded contact")
+	route.Func2(m, "encode_contact", in, prefix, route.Text("host", "the host, one of this "+
+		"server's"),
 		"Writes user, password, host, port and transport of each Contact into the user of another URI.",
 		func(c *route.Ctx, prefix, host []byte) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {
@@ -29,7 +30,7 @@ func contacts(m *route.Module) {
 			})
 		})
 	route.Func0(m, "decode_contact", route.InRequest,
-		"Makes what encode_contact wrote the Request-URI.",
+		"Restores the Request-URI from what encode_contact wrote.",
 		func(c *route.Ctx) route.Result {
 			u := c.RequestURI()
 			if u == nil {
@@ -46,7 +47,8 @@ func contacts(m *route.Module) {
 			return c.SetRequestURI(v.S)
 		})
 	route.Func0(m, "decode_contact_header", in|route.InFailure,
-		"Makes what encode_contact wrote the Contacts again. False: one is not of that form.",
+		"Restores the Contacts from what encode_contact wrote. False: one of them was not written "+
+			"by it.",
 		func(c *route.Ctx) route.Result {
 			return eachContact(c, func(u *parser.URI, out []byte) []byte {
 				return decodeContact(u, (*sep)[0], out)

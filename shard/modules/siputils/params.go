@@ -11,7 +11,8 @@ import (
 func uriParams(m *route.Module) {
 	const in = route.InRequest | route.InFailure | route.InBranch
 	name := route.Text("name", "the parameter")
-	value := route.Optional(route.Text("value", "its value; without it, that it has none"), nil)
+	value := route.Optional(route.Text("value", "its value; without it, the parameter must have "+
+		"none"), nil)
 	route.Func2(m, "uri_param", in, name, value,
 		"Tells whether the Request-URI has a parameter with that value.",
 		func(c *route.Ctx, name, value []byte) route.Result {
@@ -46,8 +47,8 @@ func uriParams(m *route.Module) {
 			return c.SetRequestURI(v.S)
 		})
 	route.Func2(m, "get_uri_param", route.InRequest, name,
-		route.Writable("result", "where its value goes"),
-		"Puts the value of a parameter of the Request-URI into a variable.",
+		route.Writable("result", "the variable for its value"),
+		"Stores the value of a parameter of the Request-URI in a variable.",
 		func(c *route.Ctx, name []byte, into *route.Place) route.Result {
 			value, ok := c.URIParam(name)
 			if !ok {
@@ -56,7 +57,7 @@ func uriParams(m *route.Module) {
 			return into.Put(c, route.TextValue(value))
 		})
 	route.Func1(m, "uri_param_rm", in, name,
-		"Takes a parameter off the Request-URI. It is true if there is none.",
+		"Removes a parameter from the Request-URI. It is true if there is none.",
 		func(c *route.Ctx, name []byte) route.Result {
 			if _, ok := c.URIParam(name); !ok {
 				return 1

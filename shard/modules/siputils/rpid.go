@@ -9,16 +9,16 @@ import (
 // rpid declares the functions about Remote-Party-ID, whose URI a variable has.
 func rpid(m *route.Module) {
 	m.IdleInt("no function of 5.6 looks at it", "ring_timeout")
-	from := m.Text("rpid_avp", "$avp(s:rpid)", "The AVP that has the URI for Remote-Party-ID.")
+	from := m.Text("rpid_avp", "$avp(s:rpid)", "The AVP with the URI for Remote-Party-ID.")
 	prefix := m.Text("rpid_prefix", "", "What append_rpid_hf writes in front of the URI.")
 	suffix := m.Text("rpid_suffix", ";party=calling;id-type=subscriber;screen=yes",
-		"What append_rpid_hf writes behind the URI.")
+		"What append_rpid_hf writes after the URI.")
 	const in = route.InRequest | route.InFailure | route.InBranch
-	before, behind := route.Text("prefix", "what stands in front of the URI"),
-		route.Text("suffix", "what stands behind it")
+	before, behind := route.Text("prefix", "the text in front of the URI"),
+		route.Text("suffix", "the text after it")
 	m.Func(route.Func{Name: "append_rpid_hf", In: in,
 		Args: []route.AnyArg{route.Optional(before, nil), route.Optional(behind, nil)},
-		Doc:  "Adds Remote-Party-ID with the URI of the AVP. False: it has none.",
+		Doc:  "Adds a Remote-Party-ID row with the URI in the AVP. False: the AVP has none.",
 		Build: func(b *route.Build) route.Call {
 			if b.Args() == 1 {
 				b.Errorf(route.WholeCall, "append_rpid_hf takes no arguments, or a prefix and a suffix")

@@ -14,9 +14,9 @@ func Define(m *route.Module) {
 	route.Func0(m, "has_totag", route.Anywhere,
 		"Tells whether the message belongs to a dialog (RFC 3261 §12.2).",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Msg.HasToTag()) })
-	route.Func0(m, "is_request", route.Anywhere, "Tells whether it is a request.",
+	route.Func0(m, "is_request", route.Anywhere, "Tells whether the message is a request.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Msg.IsRequest) })
-	route.Func0(m, "is_reply", route.Anywhere, "Tells whether it is a response.",
+	route.Func0(m, "is_reply", route.Anywhere, "Tells whether the message is a response.",
 		func(c *route.Ctx) route.Result { return route.Truth(!c.Msg.IsRequest) })
 	checks(m)
 	texts(m)
@@ -30,17 +30,17 @@ func Define(m *route.Module) {
 
 // options declares options_reply and its parameters.
 func options(m *route.Module) {
-	accept := m.Text("options_accept", "*/*", "Accept of what options_reply answers.")
+	accept := m.Text("options_accept", "*/*", "The Accept line of what options_reply answers.")
 	encoding := m.Text("options_accept_encoding", "",
-		"Its Accept-Encoding; empty: identity alone (RFC 3261 §20.2).")
-	language := m.Text("options_accept_language", "en", "Its Accept-Language.")
-	support := m.Text("options_support", "", "Its Supported.")
+		"Its Accept-Encoding line; empty: identity alone (RFC 3261 §20.2).")
+	language := m.Text("options_accept_language", "en", "Its Accept-Language line.")
+	support := m.Text("options_support", "", "Its Supported line.")
 
 	// RFC 3261 §11.2 asks for Allow as well, which append_to_reply() can add: what a proxy lets
 	// through, its program knows.
 	m.Func(route.Func{Name: "options_reply", In: route.InRequest,
-		Doc: "Answers 200 to an OPTIONS for the proxy itself. False: another method, or there is " +
-			"a user.",
+		Doc: "Answers 200 to an OPTIONS for the proxy itself. False: the method is another, or " +
+			"the URI has a user.",
 		Build: func(*route.Build) route.Call {
 			rows := []byte("Accept: " + *accept + "\r\nAccept-Encoding: " + *encoding +
 				"\r\nAccept-Language: " + *language + "\r\nSupported: " + *support + "\r\n")

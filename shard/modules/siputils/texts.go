@@ -12,7 +12,7 @@ const maxE164 = 15
 
 // texts declares the functions that look at texts.
 func texts(m *route.Module) {
-	text := route.Text("text", "what is looked at")
+	text := route.Text("text", "the text to examine")
 	is := func(name, doc string, f func(b []byte) route.Result) {
 		route.Func1(m, name, route.Anywhere, text, doc,
 			func(_ *route.Ctx, b []byte) route.Result { return f(b) })
@@ -20,19 +20,21 @@ func texts(m *route.Module) {
 	route.Func1(m, "is_e164", route.InRequest|route.InFailure, text,
 		"Tells whether a text is an E.164 number: a plus and 2 to 15 digits.",
 		func(_ *route.Ctx, b []byte) route.Result { return route.Truth(isE164(b)) })
-	is("is_tel_number", "Tells whether a text is digits, behind a plus if there is one. -2: it is not.",
+	is("is_tel_number", "Tells whether a text has only digits after an optional plus. -2: it has "+
+		"others.",
 		func(b []byte) route.Result { return verdict(allDigits(bytes.TrimPrefix(b, []byte("+")))) })
-	is("is_numeric", "Tells whether a text is digits. -2: it is not.",
+	is("is_numeric", "Tells whether a text has only digits. -2: it has others.",
 		func(b []byte) route.Result { return verdict(allDigits(b)) })
-	is("is_alphanum", "Tells whether a text is digits and letters of ASCII. -2: it is empty, -3: it is not.",
+	is("is_alphanum", "Tells whether a text has only ASCII digits and letters. -2: it is empty, "+
+		"-3: it has others.",
 		func(b []byte) route.Result { return alphanum(b, nil) })
 	route.Func2(m, "is_alphanumex", route.Anywhere, text,
-		route.Text("more", "other bytes that may be in it"),
-		"Is is_alphanum, where more bytes are allowed.",
+		route.Text("more", "the other bytes that are allowed"),
+		"The same as is_alphanum, with more bytes allowed.",
 		func(_ *route.Ctx, b, more []byte) route.Result { return alphanum(b, more) })
 	uri := route.Text("uri", "a URI")
 	route.Func1(m, "is_uri", route.Anywhere, uri,
-		"Tells whether a text is a URI of SIP, a telephone number or a service.",
+		"Tells whether a text is a sip, sips, tel or urn URI.",
 		func(_ *route.Ctx, b []byte) route.Result {
 			if len(b) > 4 && foldPrefix(b, "urn:") {
 				return 1

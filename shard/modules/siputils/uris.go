@@ -11,18 +11,21 @@ import (
 func uris(m *route.Module) {
 	a, b := route.Text("uri", "a URI"), route.Text("other", "another one")
 	route.Func2(m, "cmp_uri", route.Anywhere, a, b,
-		"Tells whether two URIs are the same by RFC 3261 §19.1.4. -2: one is none.", cmpURI)
+		"Tells whether two URIs are equal by RFC 3261 §19.1.4. -2: one of them is not "+
+			"a URI.", cmpURI)
 	route.Func2(m, "cmp_aor", route.Anywhere, a, b,
-		"Tells whether two URIs name the same user at the same host and port. -2: one is none.", cmpAOR)
+		"Tells whether two URIs name the same user at the same host and port. -2: one of them is "+
+			"not a URI.", cmpAOR)
 
 	route.Func3(m, "tel2sip", route.Anywhere&^route.InOnsend, route.Text("uri", "a URI"),
 		route.Text("host", "the host of the SIP URI"),
-		route.Writable("result", "where the SIP URI goes"),
-		"Makes a telephone number a SIP URI (RFC 3261 §19.1.6). 2: it is none.", telToSIP)
+		route.Writable("result", "the variable for the SIP URI"),
+		"Turns a telephone number into a SIP URI (RFC 3261 §19.1.6). 2: it is not a telephone "+
+			"number.", telToSIP)
 
 	place := route.Writable("uri", "the URI")
 	route.Func2(m, "set_uri_user", route.Anywhere, place, route.Text("user", "the user; empty: none"),
-		"Changes the user of a URI; its password goes.",
+		"Changes the user of a URI and removes its password.",
 		func(c *route.Ctx, uri *route.Place, user []byte) route.Result {
 			return setURIUser(c, uri, user)
 		})

@@ -13,9 +13,9 @@ func Define(m *route.Module) {
 		"event_callback_lres_sent")
 
 	sent := m.Count("sent_replies", "Answers without a transaction.")
-	failed := m.Count("failures", "Answers without a transaction that could not leave.")
+	failed := m.Count("failures", "Answers without a transaction that could not be sent.")
 	local := m.Event("sl:local-response",
-		"An answer without a transaction has left; the request is the one that it is for.")
+		"An answer without a transaction was sent; the route runs on its request.")
 	stateless := func(c *route.Ctx, r route.Result) route.Result {
 		if r <= 0 {
 			failed.Add(c)
@@ -37,9 +37,9 @@ func Define(m *route.Module) {
 	class := route.Optional(route.Int("code", 100, 699, "another status of the same class"), 0)
 	route.Func2(m, "sl_forward_reply", route.InReplies, class,
 		route.Optional(route.Text("reason", "its reason phrase"), nil),
-		"Passes the response at hand on by the Via below ours, at once and without its transaction. "+
-			"It is passed on once more at the end of the route, unless that drops it. False: there "+
-			"is no such Via, or the code is of another class.",
+		"Passes the response on at once, by the Via below ours and without its transaction. It is "+
+			"passed on again at the end of the route, unless the route drops it. False: there is "+
+			"no such Via, or the code is of another class.",
 		func(c *route.Ctx, code int, phrase []byte) route.Result {
 			return route.Truth(c.Reply.PassOn(code, phrase))
 		})
@@ -62,8 +62,9 @@ func Define(m *route.Module) {
 			return reply(c, code, reason)
 		}).Soon(route.InReplies)
 	route.Func0(m, "sl_reply_error", route.InRequest,
-		"Answers with what the last failure stands for, through the transaction if there is one. "+
-			"(In a failure route Kamailio sends that without one, and the transaction answers again.)",
+		"Answers with the status of the last failure, through the transaction if there is one. "+
+			"(In a failure route Kamailio sends it without the transaction, which then answers "+
+			"again.)",
 		func(c *route.Ctx) route.Result {
 			if c.Request.Tx != nil {
 				return c.Answered(c.Request.ReplyError())

@@ -14,7 +14,7 @@ func Define(m *route.Module) {
 	m.Each("variable", func(s string) error {
 		name, flags, _ := strings.Cut(s, "/")
 		return set.Declare(name, "", flags != "no_reset")
-	}, `"name" or "name/no_reset": a statistic, and that reset_stat leaves it alone.`)
+	}, `A statistic, "name"; or "name/no_reset", which reset_stat does not reset.`)
 
 	name := counters.NewArg(set)
 	name.Func2(m, "update_stat",

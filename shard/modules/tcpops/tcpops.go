@@ -16,14 +16,15 @@ func Define(m *route.Module) {
 	m.IdleText("there is no embedded interpreter", "event_callback")
 
 	route.Func1(m, "tcp_conid_alive", route.Anywhere, connection,
-		"Tells whether a connection is there.",
+		"Tells whether a connection exists.",
 		func(c *route.Ctx, id int) route.Result {
 			if id <= 0 {
 				return -1
 			}
 			return route.Truth(c.ConnState(int64(id)) > 0)
 		})
-	route.Func1(m, "tcp_conid_state", route.Anywhere, connection, "Is the state of a connection.",
+	route.Func1(m, "tcp_conid_state", route.Anywhere, connection, "Returns the state of a "+
+		"connection.",
 		func(c *route.Ctx, id int) route.Result {
 			if id <= 0 {
 				return -1
@@ -32,16 +33,16 @@ func Define(m *route.Module) {
 		})
 
 	const in = route.InRequest | route.InReplies
-	lifetime := route.Int("lifetime", 0, route.MaxSeconds, "seconds without use")
+	lifetime := route.Int("lifetime", 0, route.MaxSeconds, "idle seconds")
 	idle := route.Int("idle time", 0, maxKeepSeconds, "seconds before the first keep-alive")
-	tries := route.Int("count", 0, maxKeepCount, "keep-alives without answer before it is closed")
+	tries := route.Int("count", 0, maxKeepCount, "unanswered keep-alives before it is closed")
 	interval := route.Int("interval", 0, maxKeepSeconds, "seconds between them")
 	onConnection(m, "tcp_set_connection_lifetime", in,
-		"Sets after how long without use a connection is closed.",
+		"Sets how long a connection may be idle before it is closed.",
 		func(c *route.Ctx, id int64, n [3]int) route.Result {
 			return c.SetLifetime(id, time.Duration(n[0])*time.Second)
 		}, lifetime)
-	onConnection(m, "tcp_keepalive_enable", in, "Has the kernel send keep-alives.",
+	onConnection(m, "tcp_keepalive_enable", in, "Makes the kernel send keep-alives.",
 		func(c *route.Ctx, id int64, n [3]int) route.Result {
 			return c.SetKeepAlive(id, time.Duration(n[0])*time.Second, n[1],
 				time.Duration(n[2])*time.Second)
@@ -64,7 +65,7 @@ func onConnection(m *route.Module, name string, in route.Kinds, doc string,
 	}
 	// By place, the last one may be missing.
 	args = append(args, route.Optional(route.Special("connection",
-		"its number; it comes first"), struct{}{}))
+		"its number, as the first argument"), struct{}{}))
 	m.Func(route.Func{Name: name, In: in, Args: args, Doc: doc,
 		Build: func(b *route.Build) route.Call {
 			var id route.Input[int]

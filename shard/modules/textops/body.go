@@ -19,11 +19,11 @@ func bodies(m *route.Module) {
 		func(c *route.Ctx, kind string) route.Result { return hasBody(c, kind) })
 	text, typ := route.Text("text", "the body"), route.Text("type", "its media type")
 	route.Func2(m, "set_body", route.Anywhere, text, typ,
-		"Makes a text the body, and says its type.",
+		"Sets the body and its type.",
 		func(c *route.Ctx, body, kind []byte) route.Result { return setBody(c, body, kind) })
 	route.Func1(m, "filter_body", route.Anywhere,
-		route.Name("type", "a media type", "the type that stays"),
-		"Removes all parts of a multipart body but those of one type, and the multipart form.",
+		route.Name("type", "a media type", "the type to keep"),
+		"Keeps only the parts of one type of a multipart body, and removes the multipart form.",
 		filterBody)
 	route.Func0(m, "is_audio_on_hold", route.Anywhere,
 		"Tells whether the SDP puts an audio stream on hold: sendonly, inactive, or to no address.",

@@ -40,13 +40,13 @@ func header(doc string) route.Arg[string] {
 		func(s string) (string, bool) { return s, route.IsToken(s) })
 }
 
-const nameDoc = "the name of a header field; its compact form is the same"
+const nameDoc = "the name of a header field, or its compact form"
 
 // headers declares the functions that add, remove and look for rows.
 func headers(m *route.Module) {
 	m.Func(route.Func{Name: "append_hf", In: route.Anywhere,
 		Args: []route.AnyArg{rowsArg, route.Optional(header(nameDoc), "")},
-		Doc:  "Adds rows at the end of the headers, or behind the last one of a name.",
+		Doc:  "Adds rows at the end of the headers, or after the last row of a name.",
 		Build: func(b *route.Build) route.Call {
 			return addRows(b, true)
 		}})
@@ -56,8 +56,8 @@ func headers(m *route.Module) {
 		Build: func(b *route.Build) route.Call {
 			return addRows(b, false)
 		}})
-	prefix := route.Text("prefix", "a header's name, with its colon")
-	suffix := route.Text("suffix", "what stands behind")
+	prefix := route.Text("prefix", "the name of a header field, with its colon")
+	suffix := route.Text("suffix", "the text after the URI")
 	route.Func2(m, "append_urihf", route.InRequest|route.InFailure|route.InBranch, prefix, suffix,
 		"Adds a row with the Request-URI in it.",
 		func(c *route.Ctx, prefix, suffix []byte) route.Result {
@@ -70,22 +70,22 @@ func headers(m *route.Module) {
 		"Removes all headers of a name. False: there is none.",
 		func(c *route.Ctx, name string) route.Result { return removeNamed(c, name) })
 	named := route.Phrase("hname", "the name of a header field")
-	route.Func1(m, "remove_hf_pv", route.Anywhere, named, "Is remove_hf with variables.",
+	route.Func1(m, "remove_hf_pv", route.Anywhere, named, "The same as remove_hf, with variables.",
 		func(c *route.Ctx, name string) route.Result { return removeNamed(c, name) })
-	re := "what the names match"
+	re := "the pattern for the names"
 	remove := func(c *route.Ctx, re *regexp.Regexp) route.Result {
 		return removeMatching(c, re, nil)
 	}
 	route.Func1(m, "remove_hf_re", route.Anywhere, ofNames("re", re),
 		"Removes all headers whose names match.", remove)
 	route.Func1(m, "remove_hf_re_pv", route.Anywhere, computedOfNames("re", re),
-		"Is remove_hf_re with variables.", remove)
-	skip := "what the names that stay match"
+		"The same as remove_hf_re, with variables.", remove)
+	skip := "the pattern for the names to keep"
 	route.Func2(m, "remove_hf_exp", route.Anywhere, ofNames("re", re), ofNames("skip", skip),
 		"Removes all headers whose names match the first pattern and not the second.",
 		removeMatching)
 	route.Func2(m, "remove_hf_exp_pv", route.Anywhere, computedOfNames("re", re),
-		computedOfNames("skip", skip), "Is remove_hf_exp with variables.", removeMatching)
+		computedOfNames("skip", skip), "The same as remove_hf_exp, with variables.", removeMatching)
 	route.Func2(m, "remove_hf_idx", route.Anywhere, header(nameDoc),
 		route.Int("index", -1<<15, 1<<15,
 			"which of them, from 0; below 0: from the last, which is -1", route.AsIs),
@@ -93,16 +93,18 @@ func headers(m *route.Module) {
 	op := route.Enum("op", "an operator", "is no operator", "eq, ne, sw, in, re or fm",
 		operators...)
 	route.Func3(m, "remove_hf_match", route.Anywhere, header(nameDoc), op,
-		route.Text("value", "what the value is held against"),
-		"Removes the headers of a name whose value is that (eq), is not (ne), starts with it "+
-			"(sw), holds it (in), or matches it (re, or fm as fnmatch).", removeMatch)
+		route.Text("value", "what the value is compared with"),
+		"Removes the headers of a name whose value equals a text (eq), differs from it (ne), "+
+			"starts with it (sw), contains it (in), or matches it (re, or fm "+
+			"as fnmatch).", removeMatch)
 
 	route.Func1(m, "is_present_hf", route.Anywhere, header(nameDoc),
 		"Tells whether there is a header of the name.",
 		func(c *route.Ctx, name string) route.Result {
 			return route.Truth(c.Msg.HeaderByName(name, 0) >= 0)
 		})
-	route.Func1(m, "is_present_hf_pv", route.Anywhere, named, "Is is_present_hf with variables.",
+	route.Func1(m, "is_present_hf_pv", route.Anywhere, named, "The same as is_present_hf, with "+
+		"variables.",
 		func(c *route.Ctx, name string) route.Result {
 			return route.Truth(c.Msg.HeaderByName(name, 0) >= 0)
 		})
@@ -117,7 +119,7 @@ func headers(m *route.Module) {
 	route.Func1(m, "is_present_hf_re", route.Anywhere, ofNames("re", re),
 		"Tells whether there is a header whose name matches.", present)
 	route.Func1(m, "is_present_hf_re_pv", route.Anywhere, computedOfNames("re", re),
-		"Is is_present_hf_re with variables.", present)
+		"The same as is_present_hf_re, with variables.", present)
 }
 
 var rowsArg = route.Text("rows", `whole header rows, such as "X-Side: out\r\n"`)

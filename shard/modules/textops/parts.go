@@ -16,13 +16,13 @@ const uniqueBoundary = "unique-boundary-1"
 func parts(m *route.Module) {
 	const in = route.InRequest | route.InFailure | route.InBranch
 	none := []byte(nil)
-	text, kind := route.Text("text", "what the part is"), route.Text("type", "its media type")
+	text, kind := route.Text("text", "the content of the part"), route.Text("type", "its media type")
 	way := route.Optional(route.Text("disposition", "its Content-Disposition"), none)
 	m.Func(route.Func{Name: "set_body_multipart", In: in,
 		Args: []route.AnyArg{route.Optional(text, none), route.Optional(kind, none),
-			route.Optional(route.Text("boundary", "what stands between parts"), none)},
-		Doc: "Makes the body a part of a multipart body; with a text and a type, that. A boundary " +
-			"alone may be given as well.",
+			route.Optional(route.Text("boundary", "the line between parts"), none)},
+		Doc: "Makes the body a part of a multipart body; with a text and a type, those become the " +
+			"part. The boundary may also be given alone.",
 		Build: func(b *route.Build) route.Call {
 			first, ok1 := route.Optional(text, none).At(b, 0)
 			second, ok2 := route.Optional(kind, none).At(b, 1)
@@ -47,7 +47,8 @@ func parts(m *route.Module) {
 	route.Func3(m, "append_body_part", in, text, kind, way, "Adds a part to a multipart body.",
 		func(c *route.Ctx, text, kind, way []byte) route.Result { return appendPart(c, text, kind, way) })
 	route.Func3(m, "append_body_part_hex", in, route.Text("hex",
-		"what the part is, in hexadecimal digits"), kind, way, "Is append_body_part for bytes.",
+		"the content of the part, in hexadecimal digits"), kind, way, "The same as append_body_part, "+
+		"for bytes.",
 		func(c *route.Ctx, digits, kind, way []byte) route.Result {
 			raw, err := hex.AppendDecode(c.Room(), digits)
 			if err != nil {
@@ -77,14 +78,14 @@ func parts(m *route.Module) {
 				return into.Put(c, route.TextValue(c.Msg.Bytes(piece(&p))))
 			})
 	}
-	get("get_body_part", "Puts the first part of a type into a variable, without its headers.",
+	get("get_body_part", "Stores the first part of a type in a variable, without its headers.",
 		func(p *route.BodyPart) parser.Span { return p.Text })
-	get("get_body_part_raw", "Puts the first part of a type into a variable, with its headers.",
+	get("get_body_part_raw", "Stores the first part of a type in a variable, with its headers.",
 		func(p *route.BodyPart) parser.Span {
 			return parser.Span{Off: p.Heads.Off, Len: p.Text.End() - p.Heads.Off}
 		})
 	route.Func1(m, "remove_body_part", in, kind,
-		"Takes the first part of a type out. False: there is none.",
+		"Removes the first part of a type. False: there is none.",
 		func(c *route.Ctx, kind []byte) route.Result {
 			p, ok := partOf(c, kind)
 			if !ok {

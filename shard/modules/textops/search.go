@@ -35,7 +35,7 @@ func (p part) of(c *route.Ctx) ([]byte, uint32) {
 
 // searches declares the functions that look for patterns and texts, and those that replace them.
 func searches(m *route.Module) {
-	re := pattern("re", "what is looked for")
+	re := pattern("re", "what to look for")
 	search := func(name string, p part, doc string) {
 		route.Func1(m, name, route.Anywhere, re, doc,
 			func(c *route.Ctx, re *regexp.Regexp) route.Result {
@@ -59,14 +59,14 @@ func searches(m *route.Module) {
 			}
 			return -1
 		})
-	route.Func2(m, "search_str", route.Anywhere, route.Text("text", "what is looked at"),
-		computed("re", "what is looked for"),
+	route.Func2(m, "search_str", route.Anywhere, route.Text("text", "the text to examine"),
+		computed("re", "what to look for"),
 		"Tells whether a pattern matches a text.",
 		func(c *route.Ctx, text []byte, re *regexp.Regexp) route.Result {
 			return route.Truth(re.Match(text))
 		})
 
-	text := route.Name("text", "a text", "what goes in, as it stands")
+	text := route.Name("text", "a text", "the new text, taken literally")
 	edit := func(name string, p part, all, keep bool, doc string) {
 		route.Func2(m, name, route.Anywhere, re, text, doc,
 			func(c *route.Ctx, re *regexp.Regexp, text string) route.Result {
@@ -74,29 +74,29 @@ func searches(m *route.Module) {
 			})
 	}
 	edit("search_append", behind, false, true,
-		"Adds a text behind what a pattern first matches in headers or body.")
-	edit("search_append_body", theBody, false, true, "Is search_append for the body.")
+		"Adds a text after the first match of a pattern in headers or body.")
+	edit("search_append_body", theBody, false, true, "The same as search_append, for the body.")
 	edit("replace", behind, false, false,
-		"Puts a text in the place of what a pattern first matches in headers or body.")
-	edit("replace_hdrs", heads, false, false, "Is replace for the headers.")
-	edit("replace_body", theBody, false, false, "Is replace for the body.")
+		"Replaces the first match of a pattern in headers or body by a text.")
+	edit("replace_hdrs", heads, false, false, "The same as replace, for the headers.")
+	edit("replace_body", theBody, false, false, "The same as replace, for the body.")
 	edit("replace_all", behind, true, false,
-		"Puts a text in the place of each match of a pattern in headers and body.")
+		"Replaces each match of a pattern in headers and body by a text.")
 	edit("replace_body_all", theBody, true, false,
-		"Is replace_all for the body; ^ matches the begin of what is left.")
-	edit("replace_body_atonce", theBody, true, false, "Is replace_all for the body.")
+		"The same as replace_all, for the body; ^ matches the beginning of what is left.")
+	edit("replace_body_atonce", theBody, true, false, "The same as replace_all, for the body.")
 	plain := func(name string, p part, doc string) {
-		route.Func3(m, name, route.Anywhere, route.Text("match", "what is looked for"),
-			route.Text("text", "what goes in"),
+		route.Func3(m, name, route.Anywhere, route.Text("match", "what to look for"),
+			route.Text("text", "the new text"),
 			route.Enum("mode", `"a" or "f"`, "is none of a, f", "all (a), or the first (f)",
 				route.Word[bool]{Word: "a", Value: true}, route.Word[bool]{Word: "f"}), doc,
 			func(c *route.Ctx, match, text []byte, all bool) route.Result {
 				return replaceText(c, p, match, text, all)
 			})
 	}
-	plain("replace_str", behind, "Puts a text in the place of another one in headers and body.")
-	plain("replace_hdrs_str", heads, "Is replace_str for the headers.")
-	plain("replace_body_str", theBody, "Is replace_str for the body.")
+	plain("replace_str", behind, "Replaces a text by another one in headers and body.")
+	plain("replace_hdrs_str", heads, "The same as replace_str, for the headers.")
+	plain("replace_body_str", theBody, "The same as replace_str, for the body.")
 }
 
 // pick is the next row of a name behind row i, of all of them or the first or last only. It is -1

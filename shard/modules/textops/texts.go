@@ -16,20 +16,20 @@ func texts(m *route.Module) {
 		route.Func2(m, name, route.Anywhere, a, b, doc,
 			func(_ *route.Ctx, a, b []byte) route.Result { return route.Truth(f(a, b)) })
 	}
-	compare("cmp_str", "Tells whether two texts are the same.", bytes.Equal)
-	compare("cmp_istr", "Is cmp_str where case does not matter.", foldASCII)
+	compare("cmp_str", "Tells whether two texts are equal.", bytes.Equal)
+	compare("cmp_istr", "The same as cmp_str, ignoring case.", foldASCII)
 	compare("starts_with", "Tells whether a text begins with another one.", bytes.HasPrefix)
 	compare("ends_with", "Tells whether a text ends with another one.", bytes.HasSuffix)
 	route.Func2(m, "str_find", route.Anywhere, a, b,
-		"Tells where a text holds another one, counted from 1; false if it does not.",
+		"Returns where a text contains another one, counted from 1; false if it does not.",
 		func(_ *route.Ctx, text, part []byte) route.Result {
 			return found(bytes.Index(text, part))
 		})
-	route.Func2(m, "str_ifind", route.Anywhere, a, b, "Is str_find where case does not matter.",
+	route.Func2(m, "str_ifind", route.Anywhere, a, b, "The same as str_find, ignoring case.",
 		func(_ *route.Ctx, text, part []byte) route.Result { return found(indexFold(text, part)) })
 	list := route.Text("list", "the words")
 	sep := route.Parsed("separator", "one character", "is no single character",
-		"what stands between them",
+		"the separator",
 		func(s string) (byte, bool) { return (s + "x")[0], len(s) == 1 })
 	route.Func3(m, "in_list", route.Anywhere, a, list, sep,
 		"Tells whether a text is one of the words of a list.",
@@ -45,10 +45,11 @@ func texts(m *route.Module) {
 		})
 	m.Func(route.Func{Name: "regex_substring", In: route.Anywhere,
 		Args: []route.AnyArg{a, computed("re", "a pattern"),
-			route.Int("index", 0, 9, "which match of it"),
-			route.Int("most", 1, 10, "how many there may be"),
-			route.Writable("result", "where the text goes")},
-		Doc: "Puts what a pattern matches, or its parentheses, into a variable.", Build: substring})
+			route.Int("index", 0, 9, "which group; 0: the whole match"),
+			route.Int("most", 1, 10, "how many groups there may be"),
+			route.Writable("result", "the variable for the text")},
+		Doc: "Stores what a pattern matches, or one of its groups, in " +
+			"a variable.", Build: substring})
 
 	date := func(c *route.Ctx) []byte {
 		return append(time.Now().UTC().AppendFormat(append(c.Room(), "Date: "...),
@@ -60,7 +61,7 @@ func texts(m *route.Module) {
 			return route.Truth(c.Request.AppendToReply(date(c)))
 		}).Soon(route.InBranch)
 	route.Func0(m, "append_time_to_request", route.Anywhere,
-		"Adds a Date row behind the first row of the message.",
+		"Adds a Date row after the first row of the message.",
 		func(c *route.Ctx) route.Result {
 			if len(c.Msg.Headers) == 0 {
 				return -1
@@ -76,7 +77,8 @@ func texts(m *route.Module) {
 		route.Word[string]{Word: "critical", Value: "critical"},
 		route.Word[string]{Word: "id", Value: "id"},
 		route.Word[string]{Word: "history", Value: "history"})
-	route.Func1(m, "is_privacy", route.Anywhere, kind, "Tells whether Privacy asks for that.",
+	route.Func1(m, "is_privacy", route.Anywhere, kind, "Tells whether the Privacy header asks for "+
+		"that.",
 		func(c *route.Ctx, kind string) route.Result {
 			for i := c.Msg.First(parser.KindPrivacy); i >= 0; i = c.Msg.Next(i) {
 				if anyWord(c.Msg.Bytes(c.Msg.Headers[i].Value), ';', func(w []byte) bool {
@@ -140,9 +142,9 @@ func anyWord(list []byte, sep byte, is func(word []byte) bool) bool {
 func substring(b *route.Build) route.Call {
 	text, ok1 := route.Text("text", "a text").At(b, 0)
 	re, ok2 := computed("re", "a pattern").At(b, 1)
-	index, ok3 := route.Int("index", 0, 9, "which match of it").At(b, 2)
-	most, ok4 := route.Int("most", 1, 10, "how many there may be").At(b, 3)
-	dst, ok5 := route.Writable("result", "where the text goes").At(b, 4)
+	index, ok3 := route.Int("index", 0, 9, "which group; 0: the whole match").At(b, 2)
+	most, ok4 := route.Int("most", 1, 10, "how many groups there may be").At(b, 3)
+	dst, ok5 := route.Writable("result", "the variable for the text").At(b, 4)
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return nil
 	}

@@ -15,31 +15,35 @@ func Define(m *route.Module) {
 	domain := &set.Domains.Default
 	m.TextVar(&set.Domains.File, "config", "The file with domains.")
 	m.TextVar(&domain.Certificate, "certificate", "The file with our certificate.")
-	m.TextVar(&domain.PrivateKey, "private_key", "The file with its key.")
-	m.TextVar(&domain.CAList, "ca_list", "The file with the authorities that peers are held against.")
+	m.TextVar(&domain.PrivateKey, "private_key", "The file with the private key of our "+
+		"certificate.")
+	m.TextVar(&domain.CAList, "ca_list", "The file with the certificate authorities that peers "+
+		"are verified against.")
 	m.TextVar(&domain.CAPath, "ca_path", "A folder with such files.")
-	m.TextVar(&domain.CRL, "crl", "The file with certificates that were revoked.")
+	m.TextVar(&domain.CRL, "crl", "The file with the list of revoked certificates.")
 	m.BoolVar(&domain.VerifyCertificate, "verify_certificate",
 		"Whether a peer's certificate is verified.")
-	m.BoolVar(&domain.RequireCertificate, "require_certificate", "Whether a peer must show one.")
+	m.BoolVar(&domain.RequireCertificate, "require_certificate", "Whether a peer must show a "+
+		"certificate.")
 	m.OneOfVar(&domain.VerifyClient, "verify_client", "How a client's certificate is verified.", "off",
 		"optional", "optional_no_ca", "on")
 	m.IntVar(&domain.VerifyDepth, "verify_depth", 0, 100, "The longest chain of certificates.")
 	method(m, &domain.Method)
 	m.TextVar(&domain.CipherList, "cipher_list", "The ciphers of TLS 1.2.")
-	m.TextVar(&domain.ServerName, "server_name", "The name that is asked for (RFC 6066 §3).")
+	m.TextVar(&domain.ServerName, "server_name", "The server name that clients ask for (RFC 6066 "+
+		"§3).")
 	m.DurationVar(&set.ConnectionTimeout, "connection_timeout", time.Second, -1, route.MaxSeconds,
-		"Seconds without use before a connection is closed; -1: never.")
+		"Idle seconds before a connection is closed; -1: never.")
 	m.BoolVar(&set.SendCloseNotify, "send_close_notify",
-		"Whether a connection that is closed says so.")
+		"Whether close_notify is sent when a connection is closed.")
 	resumed := m.Bool("session_cache", true, "Whether sessions are resumed.")
 	m.Ready(func() error {
 		set.Domains.NoSessions = !*resumed
 		return nil
 	})
 	m.Int("con_ct_wq_max", 64<<10, 0, 1<<20,
-		"The most bytes that wait for one handshake.")
-	m.Int("ct_wq_max", 10<<20, 0, 1<<30, "The most bytes that wait for all of them.")
+		"How many bytes may wait for one handshake.")
+	m.Int("ct_wq_max", 10<<20, 0, 1<<30, "How many bytes may wait for all handshakes.")
 	m.NotYet("con_ct_wq_max", "ct_wq_max")
 
 	const noOpenSSL = "crypto/tls is used, not OpenSSL"
@@ -64,7 +68,7 @@ func Define(m *route.Module) {
 // method declares tls_method. What is older than TLS 1.2 is not spoken (RFC 8996): a word for it
 // that reaches up to TLS 1.2 is warned of, one that does not is an error.
 func method(m *route.Module, p *string) {
-	m.TextVar(p, "tls_method", "The versions that are spoken.")
+	m.TextVar(p, "tls_method", "The TLS versions that are spoken.")
 	m.Ready(func() error {
 		if older(*p) {
 			*p = "TLSv1.2+"

@@ -27,11 +27,12 @@ func (u *auth) define(m *route.Module) {
 		}
 		u.credentials = append(u.credentials, credential{[]byte(f[0]), []byte(f[1]), []byte(f[2])})
 		return nil
-	}, `"user:realm:password": what answers the challenges of one realm.`)
+	}, `"user:realm:password": the credentials for the challenges of one realm.`)
 	u.realmAVP = m.Text("auth_realm_avp", "",
-		"The variable that has the realm of the other two; without it, or empty, they are for any.")
-	u.userAVP = m.Text("auth_username_avp", "", "The variable that has the user.")
-	u.passAVP = m.Text("auth_password_avp", "", "The variable that has the password, or its HA1.")
+		"The variable with the realm; without it, or if it is empty, user and password are for "+
+			"any realm.")
+	u.userAVP = m.Text("auth_username_avp", "", "The variable with the user.")
+	u.passAVP = m.Text("auth_password_avp", "", "The variable with the password, or its HA1.")
 	m.Ready(func() error {
 		if (*u.userAVP == "") != (*u.passAVP == "") || *u.realmAVP != "" && *u.userAVP == "" {
 			return errors.New("auth_username_avp and auth_password_avp go together, and " +
@@ -48,8 +49,9 @@ func (u *auth) define(m *route.Module) {
 		arg  route.AnyArg
 	}{{"uac_auth", route.Optional(mode, 0)}, {"uac_auth_mode", mode}} {
 		m.Func(route.Func{Name: f.name, In: route.InFailure, Args: []route.AnyArg{f.arg},
-			Doc: "Adds the answer to the challenges of the best response to the request, for " +
-				"t_relay() to send it again. Its CSeq stays. False: there is none that can be answered.",
+			Doc: "Adds credentials to the request that answer the challenges of the best " +
+				"response, so that t_relay() can send it again. Its CSeq stays the same. False: " +
+				"there is no challenge that can be answered.",
 			Build: func(b *route.Build) route.Call {
 				input, ok := route.Optional(mode, 0).At(b, 0)
 				from, ok2 := u.variables(b)

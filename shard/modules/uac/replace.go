@@ -39,18 +39,17 @@ const (
 
 func (u *replacing) define(m *route.Module) {
 	u.mode = m.OneOf("restore_mode", restoreAuto,
-		"What becomes of the replaced URI in what follows. "+
-			"auto: it is restored in responses, and in the requests of a dialog by loose_route(). "+
-			"manual: in responses, and in requests by uac_restore_from() and uac_restore_to(). "+
-			"none: it stays.",
+		"How the replaced URI is restored. auto: in responses, and in requests within the dialog "+
+			"by loose_route(). manual: in responses, and in requests by uac_restore_from() and "+
+			"uac_restore_to(). none: not at all.",
 		restoreNone, restoreManual, restoreAuto)
 	u.fromParam = m.Text("rr_from_store_param", "vsf",
-		"The parameter of Record-Route that has the From URI.")
+		"The parameter of Record-Route that holds the From URI.")
 	u.toParam = m.Text("rr_to_store_param", "vst", "The same for the To URI.")
 	u.passwd = m.Text("restore_passwd", "",
-		"Makes these parameters unreadable to who has not got it.")
+		"The password that makes these parameters unreadable to others.")
 	u.fromAVP = m.Text("restore_from_avp", "",
-		"The variable that takes name and URI of From as they came.")
+		"The variable for name and URI of From as received.")
 	u.toAVP = m.Text("restore_to_avp", "", "The same for To.")
 	m.IdleInt("the URIs are kept in Record-Route, as there are no dialogs yet", "restore_dlg")
 	m.Ready(func() error {
@@ -90,12 +89,12 @@ func (h *header) uri(c *route.Ctx) []byte {
 
 func (u *replacing) functions(m *route.Module, name, row string, h *header) {
 	display := route.Text("display",
-		`the name that leaves, with its quotes if it needs them; "": none`)
-	uri := route.Text("uri", `the URI that leaves; "": the one that came`)
+		`the new name, with quotes if it needs them; "": none`)
+	uri := route.Text("uri", `the new URI; "": the one received`)
 	m.Func(route.Func{Name: "uac_replace_" + name, In: route.InRequest | route.InBranch,
 		Args: []route.AnyArg{display, route.Optional(uri, nil)},
-		Doc: "Has the request leave with another name and URI in " + row + "; a single argument " +
-			"is the URI. False: the URI was replaced before, or what leaves would be no " + row + ".",
+		Doc: "Sends the request with another name and URI in " + row + "; a single argument is " +
+			"the URI. False: it was replaced before, or the result would not be a valid " + row + ".",
 		Build: func(b *route.Build) route.Call {
 			avp, ok := u.avp(b, h)
 			first, ok1 := display.At(b, 0)
@@ -119,8 +118,8 @@ func (u *replacing) functions(m *route.Module, name, row string, h *header) {
 			}
 		}})
 	m.Func(route.Func{Name: "uac_restore_" + name, In: route.InRequest,
-		Doc: "Puts into " + row + " what it was replaced by, or what it was before it was " +
-			"replaced, by the Route that loose_route() took off. False: that says nothing of it.",
+		Doc: "Sets " + row + " to its replacement, or back to what was replaced, by the Route that " +
+			"loose_route() removed. False: that Route says nothing about " + row + ".",
 		Build: func(b *route.Build) route.Call {
 			avps, ok := u.avps(b)
 			if !ok {

@@ -89,20 +89,20 @@ type requests struct {
 
 func (u *requests) define(m *route.Module) {
 	u.socket = m.Text("default_socket", "",
-		"proto:host:port of the listener that requests leave by that name none in $uac_req(sock).")
+		"proto:host:port of the listener for requests that name none in $uac_req(sock).")
 	m.IdleText("there are no scripts in other languages", "event_callback")
 	u.userAgent = m.Settings().UserAgent
 	u.sent = m.Count("sent_requests", "Requests that uac_req_send() has sent.")
 	u.lost = m.Count("refused_requests", "Requests that uac_req_send() could not send.")
 	u.forms = route.NewPerShard(m, func(int) *form { return &form{} })
 	u.sender = m.Sender("uac", u.finished)
-	u.reply = m.Event("uac:reply", "The final response to a request of uac_req_send() has come, or "+
-		"did not come in time, and $uac_req(evroute) asked to hear of it. The message is the "+
-		"response, else an OPTIONS that nobody sent.").Also(route.InReply)
+	u.reply = m.Event("uac:reply", "The final response to a request of uac_req_send() was "+
+		"received, or did not come in time, and $uac_req(evroute) asked for the event. The "+
+		"message is the response, or a made-up OPTIONS if there is none.").Also(route.InReply)
 	u.variable(m)
 	route.Func0(m, "uac_req_send", route.Anywhere,
 		"Sends the request that $uac_req describes. False: method or ruri is missing, the request "+
-			"would be none, or nobody can be sent it.",
+			"would not be valid, or it cannot be sent.",
 		func(c *route.Ctx) route.Result {
 			f := u.forms.Of(c)
 			if !u.send(c, f) {

@@ -14,9 +14,10 @@ import (
 func Define(m *route.Module) {
 	set := &m.Settings().WebSocket
 	set.Loaded = true
-	m.IntVar((*int)(&set.Frames), "keepalive_mechanism", 0, 2, "0: nothing. 1: Ping. 2: Pong.")
+	m.IntVar((*int)(&set.Frames), "keepalive_mechanism", 0, 2, "What keeps a connection alive. 0: "+
+		"nothing. 1: Ping. 2: Pong.")
 	m.DurationVar(&set.KeepAlive, "keepalive_timeout", time.Second, 1, route.MaxSeconds,
-		"Seconds of silence before one is sent.")
+		"Seconds of silence before a keep-alive is sent.")
 	m.TextVar(&set.Data, "ping_application_data", "What a Ping carries.")
 	m.Check("ping_application_data", func(s string, _ int64) string {
 		if n := len(s); n < 1 || n > 125 {
@@ -26,8 +27,10 @@ func Define(m *route.Module) {
 		return ""
 	})
 	m.IntVar((*int)(&set.CORS), "cors_mode", 0, 2,
-		"0: no Access-Control-Allow-Origin. 1: any. 2: that of the request.")
-	m.Int("sub_protocols", 1, 1, 3, "1: SIP. 2: MSRP, which is not spoken.")
+		"The Access-Control-Allow-Origin line of the answer. 0: none. 1: any origin. 2: that of "+
+			"the request.")
+	m.Int("sub_protocols", 1, 1, 3, "The subprotocols, as bits. 1: SIP. 2: MSRP, which is not "+
+		"spoken.")
 	m.Check("sub_protocols", func(_ string, n int64) string {
 		if n&1 == 0 {
 			return "leaves SIP out, and MSRP is not spoken: write 1"
@@ -46,21 +49,22 @@ func Define(m *route.Module) {
 	m.IdleInt("viaductctl lists connections", "verbose_list")
 	m.IdleText("there is no embedded interpreter", "event_callback")
 
-	m.Var(route.Var{Name: "ws_conid", Doc: "The number of the connection that the message came on.",
+	m.Var(route.Var{Name: "ws_conid", Doc: "The number of the connection that the message came by.",
 		Place: route.Place{NoRoom: true, Int: func(c *route.Ctx) (int64, bool) {
 			id := int64(c.Connection())
 			return id, id > 0
 		}}})
-	m.Event("websocket:closed", "A WebSocket connection has ended, however it did. $ws_conid, $si "+
-		"and $sp are of it; the message is one that nobody sent.")
-	route.Func0(m, "ws_handle_handshake", route.Anywhere, "In event_route[xhttp:request]: answers "+
-		"the request as one for WebSocket, which its connection speaks from then on. The script ends if "+
-		"the request is not what RFC 6455 and 7118 ask for, which is answered. False: this is no "+
-		"HTTP request. A file without that route needs no call: then all handshakes are answered; "+
-		"so they are on listeners of kind ws and wss.", (*route.Ctx).UpgradeHTTP)
+	m.Event("websocket:closed", "A WebSocket connection has ended, for whatever reason. "+
+		"$ws_conid, $si and $sp are those of the connection; the message is a made-up request.")
+	route.Func0(m, "ws_handle_handshake", route.Anywhere, "In event_route[xhttp:request]: accepts "+
+		"the request as a WebSocket handshake, after which its connection speaks WebSocket. If "+
+		"the request is not what RFC 6455 and 7118 ask for, it is refused and the script ends. "+
+		"False: this is not an HTTP request. A file without that route needs no call, because "+
+		"then all handshakes are answered. Listeners of kind ws and wss always "+
+		"answer them.", (*route.Ctx).UpgradeHTTP)
 	m.Func(route.Func{Name: "ws_close", In: route.Anywhere,
 		Args: []route.AnyArg{statusArg, reasonArg, connArg}, Build: wsClose,
-		Doc: "Closes the connection that the message came on, or another one."})
+		Doc: "Closes the connection of the message, or another one."})
 }
 
 var (
@@ -68,7 +72,7 @@ var (
 		"the status of the Close frame", route.AsIs), 1000)
 	reasonArg = route.Optional(route.Text("reason", "its reason"), nil)
 	connArg   = route.Optional(route.Int("connection", 0, 1<<62,
-		"the number of another one", route.AsIs), 0)
+		"the number of another connection", route.AsIs), 0)
 )
 
 // closeReasonBytes is the longest reason of ws_close(), what a control frame holds beside the

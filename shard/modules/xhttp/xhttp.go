@@ -14,28 +14,30 @@ import (
 func Define(m *route.Module) {
 	x := &xhttp{}
 	x.pattern(m, &x.match, "url_match", "A pattern (POSIX, extended) that the target of a request "+
-		"has to match, or it is answered with 404. Kamailio leaves it without an answer.")
+		"must match. Other requests are answered with 404; Kamailio does not answer them.")
 	x.pattern(m, &x.skip, "url_skip",
-		"A pattern that it must not match. It counts before url_match.")
+		"A pattern that the target must not match. It is checked before url_match.")
 	m.IdleText("there is no embedded interpreter", "event_callback")
-	m.ServesHTTP(m.Event("xhttp:request", "An HTTP request has come to a listener of TCP or TLS. "+
-		"Without this route no HTTP is taken there. Its header is read as that of SIP; a Via stands "+
-		"above it. A connection has one request at work at a time, and goes on when it is answered; "+
-		"where the route ends without an answer, it is closed (Kamailio keeps it). Requests are "+
-		"read as RFC 9112 asks: what lacks Host, has a fold, two lengths or a line end of LF alone "+
-		"is answered with 400, a Transfer-Encoding with 411, a header above 16 KiB with 431, a body "+
-		"that does not fit tcp_rd_buf_size with 413, HTTP/2 with 505, and nothing of it reaches the "+
-		"script. The answer says HTTP/1.1 also to HTTP/1.0, and has no body for HEAD."), x.serves)
-	m.Var(route.Var{Name: "hu", Doc: "The target of the HTTP request, of another one the " +
+	m.ServesHTTP(m.Event("xhttp:request", "A TCP or TLS listener has received an HTTP request. "+
+		"Without this route no HTTP is accepted there. Its header is read like that of SIP, with "+
+		"a Via on top. A connection handles one request at a time, and goes on when that is "+
+		"answered; if the route ends without an answer, the connection is closed (Kamailio keeps "+
+		"it). Requests are read as RFC 9112 asks: what lacks Host, has a fold, two lengths or a "+
+		"line end of LF alone is answered with 400, a Transfer-Encoding with 411, a header above "+
+		"16 KiB with 431, a body that does not fit tcp_rd_buf_size with 413, HTTP/2 with 505, and "+
+		"nothing of it reaches the script. The answer says HTTP/1.1 also to HTTP/1.0, and has no "+
+		"body for HEAD."), x.serves)
+	m.Var(route.Var{Name: "hu", Doc: "The target of the HTTP request; for a SIP request, the " +
 		"Request-URI as received.", Place: route.Place{NoRoom: true, Text: target}})
 	code := route.Int("code", 100, 699, "the status; a text read at run time is its number")
 	reason := route.Text("reason", "the reason phrase")
 	kind, body := route.Text("content type", "of the body"), route.Text("body", "the body")
 	route.Func4(m, "xhttp_reply", route.InRequest, code, reason, kind, body,
-		"Answers the HTTP request, once; the rows of append_to_reply go along. The connection goes "+
-			"on, unless the request or set_reply_close says otherwise. False: this is none, or it "+
-			"is answered, or the reason is empty or has a line end. (Kamailio adds a header Sia, its "+
-			"Via in disguise, writes such a line end, and is true without an answer for SIP.)", reply)
+		"Answers the HTTP request, once, with the rows of append_to_reply. The connection stays "+
+			"open, unless the request or set_reply_close says otherwise. False: this is not an "+
+			"HTTP request, it was answered before, or the reason is empty or has a line end. "+
+			"(Kamailio adds a header Sia, made from its Via, writes such a line end, and is true "+
+			"without an answer for SIP.)", reply)
 	transformations(m)
 }
 
@@ -85,8 +87,8 @@ func transformations(m *route.Module) {
 			return route.TextValue(of(path, query))
 		})
 	}
-	part("path", "What stands in front of the question mark.",
+	part("path", "The part in front of the question mark.",
 		func(path, _ []byte) []byte { return path })
-	part("querystring", "What stands behind the question mark.",
+	part("querystring", "The part after the question mark.",
 		func(_, query []byte) []byte { return query })
 }
