@@ -8,8 +8,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// What steers transactions, branches and responses: modules tm and tmx, and the core's flags and
-// branches.
+// Arguments that functions of the core and of modules share: texts known at load, names of routes,
+// flags, and destinations.
 
 // textKnown returns argument i, a text known at load. For any other argument it reports an error
 // and returns false. what completes the error message "FUNCTION wants …".
