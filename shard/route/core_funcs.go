@@ -67,7 +67,7 @@ func uriFuncs(m *Module) {
 	edit := func(change func(p *uriParts, arg []byte) bool, arg, doc string, names ...string) {
 		f(editURI(change), arg, "what it becomes", doc, names...)
 	}
-	f(rewriteURI, "uri", "the new one", "Sets the Request-URI.", "seturi", "rewriteuri")
+	f(rewriteURI, "uri", "the new URI", "Sets the Request-URI.", "seturi", "rewriteuri")
 	edit(newHost, "host", "Sets the host of the Request-URI.", "sethost", "seth", "rewritehost")
 	edit(newHostPort, "host and port", "Sets host and port of the Request-URI.",
 		"sethostport", "sethp", "rewritehostport")

@@ -14,20 +14,20 @@ func Define(m *route.Module) {
 	m.IdleText(noDB, "db_url", "avp_table", "uuid_column", "username_column", "domain_column",
 		"attribute_column", "value_column", "type_column", "db_scheme")
 	m.IdleInt(noDB, "use_domain")
-	from := route.Special("name", "$avp(name), perhaps with /flags behind it")
+	from := route.Special("name", "$avp(name), optionally followed by /flags")
 	to := route.Special("new_name",
-		"$avp(name), perhaps with /flags behind it: g copies all values, "+
-			"d deletes the old ones, n makes them numbers, s texts")
+		"$avp(name), optionally followed by /flags: g copies all values, d deletes the old ones, "+
+			"n makes them numbers, s texts")
 	m.Func(route.Func{Name: "is_avp_set", In: route.Anywhere, Args: []route.AnyArg{from},
 		Build: isSet,
-		Doc:   "True if there is a value. Flags: n it is a number, s a text, e it is 0 or empty."})
+		Doc:   "Tells whether there is a value. Flags: n a number, s a text, e 0 or empty."})
 	m.Func(route.Func{Name: "avp_delete", In: route.Anywhere, Args: []route.AnyArg{from},
 		Build: remove,
-		Doc:   "Deletes the newest value, with the flag g all of them. False: there is none."})
+		Doc:   "Deletes the newest value, or with the flag g all values. False: there is none."})
 	m.Func(route.Func{Name: "avp_copy", In: route.Anywhere, Args: []route.AnyArg{from, to},
 		Build: copyTo,
-		Doc: "Adds the newest value to another name. False: there is none, or it is no number " +
-			"for n."})
+		Doc: "Copies the newest value to another name. False: there is none, or with n it is not " +
+			"a number."})
 	operation := func(examples string) route.AnyArg {
 		return route.Special("op_value", "OPERATOR/VALUE/FLAGS; the value is i:NUMBER, s:TEXT, a text "+
 			"or a variable; the operators are "+examples)
@@ -37,13 +37,13 @@ func Define(m *route.Module) {
 	m.Func(route.Func{Name: "avp_check", In: route.Anywhere, Build: check,
 		Args: []route.AnyArg{route.Special("name", "a variable"), operation("eq, ne, lt, le, gt, ge, " +
 			"re, fm, and, or, xor")},
-		Doc: "Holds a value against another one of its kind; with the flag g, it is enough that one " +
-			"of an AVP's does. i: eq and ne ignore case."})
+		Doc: "Compares a value with another one of its kind. With the flag g it is enough that " +
+			"one value of an AVP matches. i: eq and ne ignore case."})
 	m.Func(route.Func{Name: "avp_op", In: route.Anywhere, Build: calculate,
 		Args: []route.AnyArg{route.Special("names", "SOURCE or SOURCE/DESTINATION, AVPs"),
 			operation("add, sub, mul, div, mod, and, or, xor, and not, the complement of the value")},
-		Doc: "Adds what each number of the source gives to the destination. d deletes the source's. " +
-			"False: there is no number."})
+		Doc: "Applies the operator to each number of the source, and adds the results to the " +
+			"destination. d deletes the source. False: the source has no number."})
 	expression := route.Text("subst", "/pattern/replacement/flags")
 	m.Func(route.Func{Name: "avp_subst", In: route.Anywhere, Build: substitute,
 		Args: []route.AnyArg{names, route.Special("subst", "/pattern/replacement/flags, as for "+
@@ -51,14 +51,15 @@ func Define(m *route.Module) {
 		Doc: "Makes a substitution in the newest text. False: nothing matched."})
 	m.Func(route.Func{Name: "avp_subst_pv", In: route.Anywhere, Build: substituteText(expression),
 		Args: []route.AnyArg{names, expression},
-		Doc:  "avp_subst whose variables are filled in before the expression is read."})
+		Doc:  "The same as avp_subst, with variables filled in before the expression is read."})
 	m.Func(route.Func{Name: "avp_pushto", In: route.InRequest | route.InFailure, Build: push,
 		Args: []route.AnyArg{route.Special("destination", "$ru, $ru/username, $ru/domain, $du or $br"),
-			route.Special("name", "a variable, perhaps with /g behind it for all values of an AVP")},
+			route.Special("name", "a variable, optionally followed by /g for all values of "+
+				"an AVP")},
 		Doc: "Writes a value to the Request-URI, the outbound URI or a new branch."}).
 		Soon(route.InBranch | route.InReplies)
 	route.Func2(m, "avp_printf", route.Anywhere, route.Writable("dest", "the AVP"),
-		route.Text("format", "a text"), "Adds a text to an AVP: kex's pv_printf.",
+		route.Text("format", "a text"), "Adds a text to an AVP. The same as pv_printf of kex.",
 		func(c *route.Ctx, into *route.Place, text []byte) route.Result {
 			return into.Put(c, route.TextValue(text))
 		})

@@ -12,10 +12,10 @@ import (
 // Define is the module.
 func Define(m *route.Module) {
 	m.Var(route.Var{Name: "cfg", Inner: "line, name or route", Compile: cfgVar,
-		Doc: "Where in the file it stands: the line, the file's name, the route's name."})
+		Doc: "The place of the variable in the file: the line, the file's name, the route's name."})
 	m.Each("alias_subdomains", func(s string) error { return subdomains(m, s) },
-		"A domain that is ours with all names below it, \"proto:domain:port\"; proto and port may "+
-			"be left out.")
+		"A domain that is this server's, with all names below it: \"proto:domain:port\"; proto "+
+			"and port may be left out.")
 	m.IdleText("dns_hosts_file names a file of addresses that are not asked for", "dns_cache")
 	m.IdleText("there are no scripts in other languages", "evcb_reply_out")
 	const noIntercept = "no script sees messages before they are parsed or when they are written"
@@ -27,7 +27,8 @@ func Define(m *route.Module) {
 	files(m)
 	lists(m)
 	route.Func0(m, "is_faked_msg", route.Anywhere,
-		"Tells whether the message is one that events are run on where there is no other.",
+		"Tells whether the message is the made-up one on which event routes run if there is no "+
+			"other.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.IsFaked()) })
 
 	m.Func(route.Func{Name: "append_branch", In: route.InRequest | route.InFailure,
@@ -78,7 +79,7 @@ var (
 		"the target; empty: Request-URI and $du as they are"), nil)
 	qArg      = route.Optional(route.Text("q", `its q, as in "0.7"`), nil)
 	socketArg = route.Text("socket", `"proto:host:port"`)
-	nameArg   = route.Text("name", "that of a listen line")
+	nameArg   = route.Text("name", "the name in a listen line")
 )
 
 // appendBranch is append_branch([uri[, q]]).

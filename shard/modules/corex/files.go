@@ -28,7 +28,7 @@ func files(m *route.Module) {
 		return -1
 	}
 	route.Wait2(m, "file_read", route.Anywhere, path,
-		route.Writable("to", "the variable that is set"),
+		route.Writable("to", "the variable to set"),
 		"Reads a file of at most 16,384 bytes into a variable. False: it cannot be read.",
 		func(_ *route.Ctx, q *ask.Question, path []byte, _ *route.Place) route.Result {
 			return d.ask(q, 'r', path, nil)
@@ -41,7 +41,7 @@ func files(m *route.Module) {
 		})
 	route.Wait2(m, "file_write", route.Anywhere, path,
 		route.Spent(route.Text("content", "what is written")),
-		"Writes a file of at most 8,000 bytes anew. False: it cannot be written.",
+		"Writes a file of at most 8,000 bytes, replacing what it had. False: it cannot be written.",
 		func(_ *route.Ctx, q *ask.Question, path, content []byte) route.Result {
 			return d.ask(q, 'w', path, content)
 		},

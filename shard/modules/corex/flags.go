@@ -37,7 +37,7 @@ func flags(m *route.Module) {
 			return keep(c, &extendedKey, kept(c, &extendedKey)|1<<n)
 		})
 	route.Func1(m, "resetxflag", route.Anywhere, flag,
-		"Takes one of the further flags of the transaction back.",
+		"Clears one of the further flags of the transaction.",
 		func(c *route.Ctx, n int) route.Result {
 			if f := kept(c, &extendedKey); f>>n&1 != 0 {
 				return keep(c, &extendedKey, f&^(1<<n))
@@ -51,20 +51,21 @@ func flags(m *route.Module) {
 	names := map[string]uint64{"USE_UAC_FROM": 1, "USE_UAC_TO": 2, "UAC_AUTH": 4}
 	name := route.Text("flag", "USE_UAC_FROM, USE_UAC_TO or UAC_AUTH")
 	route.Func1(m, "msg_iflag_set", route.Anywhere, name,
-		"Sets a flag that msg_iflag_is_set tells of, and nothing else looks at. False: there is no "+
-			"such flag.",
+		"Sets an internal flag of the message, which only msg_iflag_is_set reads. False: there is "+
+			"no such flag.",
 		func(c *route.Ctx, name []byte) route.Result {
 			bit := names[string(name)]
 			return route.Truth(bit != 0 && keep(c, &internalKey, kept(c, &internalKey)|bit) > 0)
 		})
 	route.Func1(m, "msg_iflag_reset", route.Anywhere, name,
-		"Takes such a flag back. False: there is no such flag.",
+		"Clears an internal flag of the message. False: there is no such flag.",
 		func(c *route.Ctx, name []byte) route.Result {
 			bit := names[string(name)]
 			return route.Truth(bit != 0 && keep(c, &internalKey, kept(c, &internalKey)&^bit) > 0)
 		})
 	route.Func1(m, "msg_iflag_is_set", route.Anywhere, name,
-		"Tells whether such a flag is set. -1: there is no such flag, -2: it is not set.",
+		"Tells whether an internal flag of the message is set. -1: there is no such flag, -2: it "+
+			"is not set.",
 		func(c *route.Ctx, name []byte) route.Result {
 			switch bit := names[string(name)]; {
 			case bit == 0:
@@ -75,9 +76,9 @@ func flags(m *route.Module) {
 			return 1
 		})
 
-	on := route.Int("on", 0, 1, "1: it does, 0: it does not", route.AsIs)
+	on := route.Int("on", 0, 1, "1: on, 0: off", route.AsIs)
 	route.Func1(m, "via_add_srvid", route.Anywhere, on,
-		"Has our Via in this request name the server, as srvid=N, if server_id is not 0.",
+		"Makes our Via in this request name the server, as srvid=N, if server_id is not 0.",
 		func(c *route.Ctx, on int) route.Result {
 			if c.Request != nil {
 				c.Request.NameServer(on != 0)

@@ -32,7 +32,7 @@ func lists(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("corex.list_aliases", "Lists the names that the file says are ours.", nil,
+	m.Command("corex.list_aliases", "Lists the names that the file declares as this server's.", nil,
 		func(command.Args) (any, error) {
 			type shown struct {
 				Proto string `json:"proto"`

@@ -10,7 +10,7 @@ import (
 // sends declares what sends a copy of the message, or any data.
 func sends(m *route.Module) {
 	to := route.Optional(route.HostPort("to",
-		"host:port; left out: where the message goes next, $du or the Request-URI"),
+		"host:port; without it, the next hop of the message, $du or the Request-URI"),
 		route.RelayDst{})
 	copies := func(name, doc string, proto route.Transport) {
 		route.Func1(m, name, route.InRequest|route.InFailure, to, doc,
@@ -25,18 +25,18 @@ func sends(m *route.Module) {
 				return c.SendData(u, proto, nil, c.Msg.Raw)
 			})
 	}
-	copies("send_udp", "Sends the request as it came, over UDP. Nothing is added to it, and what "+
-		"becomes of the request itself is not touched.", route.UDP)
-	copies("send_tcp", "Sends the request as it came, over TCP. Nothing is added to it, and what "+
-		"becomes of the request itself is not touched.", route.TCP)
-	uri := route.Text("uri", "where to, a SIP URI")
+	copies("send_udp", "Sends a copy of the request as received, over UDP. Nothing is added to "+
+		"it, and the request itself goes its own way.", route.UDP)
+	copies("send_tcp", "Sends a copy of the request as received, over TCP. Nothing is added to "+
+		"it, and the request itself goes its own way.", route.TCP)
+	uri := route.Text("uri", "the destination, a SIP URI")
 	data := route.Text("data", "what is sent")
 	route.Func2(m, "send_data", route.Anywhere, uri, data,
-		"Sends data to where a URI leads. False: it is no URI, or leads nowhere.",
+		"Sends data to where a URI leads. False: it is not a URI, or leads nowhere.",
 		func(c *route.Ctx, uri, data []byte) route.Result { return sendTo(c, uri, nil, data) })
 	route.Func3(m, "sendx", route.Anywhere, uri,
 		route.Text("socket", `"proto:host:port"; if there is no such listener, one that suits`), data,
-		"Sends data to where a URI leads, by a listener. False: it is no URI, or leads nowhere.",
+		"Sends data to where a URI leads, by a listener. False: it is not a URI, or leads nowhere.",
 		sendTo)
 }
 

@@ -28,22 +28,22 @@ func subdomains(m *route.Module, s string) error {
 // sockets declares what is about the listener that a message came in by.
 func sockets(m *route.Module) {
 	route.Func1(m, "set_recv_socket", route.Anywhere, socketArg,
-		"Takes the message for one that came in by that listener. False: there is none, or it has "+
-			"another transport.",
+		"Treats the message as received by that listener. False: there is none, or it has another "+
+			"transport.",
 		func(c *route.Ctx, s []byte) route.Result { return c.ReceiveBy(c.Shard.ListenerAt(s)) })
 	route.Func1(m, "set_recv_socket_name", route.Anywhere, nameArg,
-		"Takes the message for one that came in by the listener with that name. False: there is "+
-			"none, or it has another transport.",
+		"Treats the message as received by the listener with that name. False: there is none, or "+
+			"it has another transport.",
 		func(c *route.Ctx, s []byte) route.Result { return c.ReceiveBy(c.Shard.ListenerNamed(s)) })
 	route.Func1(m, "is_socket_name", route.Anywhere, nameArg,
 		"Tells whether a listener has that name.",
 		func(c *route.Ctx, s []byte) route.Result {
 			return route.Truth(c.Shard.ListenerNamed(s) >= 0)
 		})
-	source := route.Text("address", `"proto:address:port"; the protocol is not looked at`)
+	source := route.Text("address", `"proto:address:port"; the protocol is ignored`)
 	route.Func1(m, "set_source_address", route.Anywhere, source,
-		"Takes the message for one that came from that address. False: it is none; names are not "+
-			"looked up.",
+		"Treats the message as received from that address. False: it is not an address; names are "+
+			"not looked up.",
 		func(c *route.Ctx, s []byte) route.Result {
 			dst, ok := route.ReadHostPort(s)
 			ip, isIP := parser.HostIP(dst.Host)

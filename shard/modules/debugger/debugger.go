@@ -14,14 +14,15 @@ func Define(m *route.Module) {
 	m.IdleAny(why, "breakpoint", "cfgpkgcheck", "cfgtest", "cfgtrace", "cfgtrace_format", "log_assign",
 		"log_facility", "log_level_name", "log_prefix", "mod_facility", "mod_facility_mode",
 		"mod_hash_size", "mod_level", "mod_level_mode", "reset_msgid", "step_loops", "step_usleep")
-	level := m.Int("log_level", -1, -5, 3, "The level of dbg_sip_msg, where that names none.")
+	level := m.Int("log_level", -1, -5, 3, "The level of dbg_sip_msg if a call names none.")
 
 	m.Func(route.Func{Name: "dbg_sip_msg", In: route.Anywhere &^ (route.InBranch | route.InFailure),
 		Args: []route.AnyArg{
 			route.Optional(route.Special("log_level", "such as \"L_ERR\""), struct{}{}),
 			route.Optional(route.Special("facility", "has no effect"), struct{}{}),
 		},
-		Doc: "Logs the message as it would leave, with all that the script has changed so far.",
+		Doc: "Logs the message as it would be sent, with all changes that the script has made so " +
+			"far.",
 		Build: func(b *route.Build) route.Call {
 			at := *level
 			if b.Args() > 0 {

@@ -31,7 +31,8 @@ type (
 
 // commands declares dialplan.*.
 func (d *dialplan) commands(m *route.Module) {
-	m.Command("dialplan.reload", "Reads the table again. One with a mistake changes nothing.", nil,
+	m.Command("dialplan.reload", "Reads the table again. A table with a mistake "+
+		"changes nothing.", nil,
 		func(command.Args) (any, error) {
 			if err := d.reload(); err != nil {
 				return nil, command.Faultf(500, "%s", err)
@@ -54,7 +55,7 @@ func (d *dialplan) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("dialplan.translate", "Shows what a dialplan makes of a text.",
+	m.Command("dialplan.translate", "Shows how a dialplan translates a text.",
 		command.Words("#dpid", "text"), d.translateNow)
 }
 

@@ -45,16 +45,16 @@ func define(m *route.Module) *dialplan {
 	d := &dialplan{vars: variables{}}
 	d.plans.Store(&plans{})
 	d.url = m.Text("db_url", "", "Where the table is: \"text:///FOLDER\".")
-	d.table = m.Text("table_name", "dialplan", "The table, a file in that folder.")
+	d.table = m.Text("table_name", "dialplan", "The table, a file in the folder of db_url.")
 	for i, name := range columnNames {
 		d.columns[i] = m.Text(name+"_col", name, "The name of the column "+name+".")
 	}
 	d.attrs = m.Text("attrs_pvar", "",
-		"The variable that takes the attributes of the rule that matched.")
+		"The variable for the attributes of the rule that matched.")
 	d.dynamic = m.Bool("match_dynamic", false,
 		"Whether the expressions of the table may hold variables.")
 	d.delta = m.Duration("reload_delta", time.Second, 5, 0, route.MaxSeconds,
-		"The least seconds between two reloads of the table.")
+		"The minimum number of seconds between two reloads of the table.")
 	m.IdleInt("the table is read at once", "fetch_rows")
 	m.IdleInt("a Request-URI that a failure route changes is a branch in any case",
 		"append_branch")
@@ -97,15 +97,15 @@ func (d *dialplan) reload() error {
 
 func (d *dialplan) functions(m *route.Module) {
 	id := route.Int("dpid", -1<<31, 1<<31-1, "the number of the dialplan", route.AsIs)
-	input := route.Text("inval", "the text that is translated")
-	out := route.Writable("outvar", "the variable that takes the result")
+	input := route.Text("inval", "the text to translate")
+	out := route.Writable("outvar", "the variable for the result")
 	m.Func(route.Func{Name: "dp_translate", In: route.Anywhere,
 		Args: []route.AnyArg{id, route.Optional(route.Special("src/dest",
-			"the variables that are read and written, $rU/$rU without them; without the second "+
-				"one nothing is written"), struct{}{})},
-		Doc: "Translates a variable by the first rule that matches, and takes the attributes of " +
-			"that. False: no rule matches, or its second expression does not; -2: there is no " +
-			"such dialplan.",
+			"the variables to read and to write, $rU/$rU by default; without the second one "+
+				"nothing is written"), struct{}{})},
+		Doc: "Translates a variable by the first rule that matches, and stores the attributes of " +
+			"that rule. False: no rule matches, or its second expression does not; -2: there is " +
+			"no such dialplan.",
 		Build: func(b *route.Build) route.Call {
 			id, ok := id.At(b, 0)
 			src, dst := d.sourceAndDest(b)
@@ -118,15 +118,15 @@ func (d *dialplan) functions(m *route.Module) {
 			}, dst)
 		}})
 	m.Func(route.Func{Name: "dp_match", In: route.Anywhere, Args: []route.AnyArg{id, input},
-		Doc: "Takes the attributes of the first rule that matches. False: none does; -2: there is " +
-			"no such dialplan.",
+		Doc: "Finds the first rule that matches, for its attributes. False: none does; -2: there " +
+			"is no such dialplan.",
 		Build: func(b *route.Build) route.Call {
 			id, ok1 := id.At(b, 0)
 			input, ok2 := input.At(b, 1)
 			return d.call(b, ok1 && ok2, &id, input.Get, nil)
 		}})
 	m.Func(route.Func{Name: "dp_replace", In: route.Anywhere, Args: []route.AnyArg{id, input, out},
-		Doc: "dp_translate of a text.",
+		Doc: "The same as dp_translate, for a text.",
 		Build: func(b *route.Build) route.Call {
 			id, ok1 := id.At(b, 0)
 			input, ok2 := input.At(b, 1)
@@ -135,8 +135,8 @@ func (d *dialplan) functions(m *route.Module) {
 			return d.call(b, ok1 && ok2 && ok3, &id, input.Get, dst)
 		}})
 	route.Func0(m, "dp_reload", route.Anywhere,
-		"Has the table read again, beside the messages: what is wrong with it stands in the log. "+
-			"False: it was just read.",
+		"Reads the table again, beside the shards. Mistakes in it are logged. False: it was just "+
+			"read.",
 		d.reloadBeside)
 }
 

@@ -11,7 +11,7 @@ import (
 func Define(m *route.Module) {
 	path := route.Text("path", "where, such as a.b[0].c; empty: the whole")
 	json := route.Text("json", "a JSON text")
-	dst := route.Writable("dst", "the variable that the result is written to")
+	dst := route.Writable("dst", "the variable for the result")
 	get := func(c *route.Ctx, path, json []byte, dst *route.Place) route.Result {
 		b, ok := document(c, json)
 		if !ok {
@@ -27,7 +27,7 @@ func Define(m *route.Module) {
 		"Writes the value at a path. True and false are 1 and 0, arrays and objects a JSON text.",
 		get)
 	route.Func3(m, "jansson_get_field", route.Anywhere, json, path, dst,
-		"jansson_get with its arguments the other way round.",
+		"The same as jansson_get, with its arguments in another order.",
 		func(c *route.Ctx, json, key []byte, dst *route.Place) route.Result {
 			return get(c, key, json, dst)
 		})
@@ -48,9 +48,9 @@ func Define(m *route.Module) {
 	kind := route.Text("type",
 		"integer (int), string (str), real, true, false, null, object (obj), array")
 	value := route.Text("value", "the value as text")
-	into := route.Writable("result", "the variable with the JSON text, which is written anew")
+	into := route.Writable("result", "the variable with the JSON text, which is replaced")
 	route.Func4(m, "jansson_set", route.Anywhere, kind, path, value, into,
-		"Puts a value at a path. Objects on the way that are not there are made.", set)
+		"Sets the value at a path. Missing objects on the way are created.", set)
 	route.Func4(m, "jansson_append", route.Anywhere, kind, path, value, into,
 		"Adds a value to the array at a path, or the members of an object to the object there.",
 		add)

@@ -10,7 +10,7 @@ import (
 func DefineJSON(m *route.Module) {
 	json := route.Text("json_string", "a JSON text, an object")
 	field := route.Text("field_name", "the name of a field")
-	dst := route.Writable("destination", "the variable that the field is written to")
+	dst := route.Writable("destination", "the variable for the field")
 	// get finds a field. It returns nil if the text is no object, or has no such field, or null.
 	get := func(c *route.Ctx, json, field []byte) []byte {
 		b, ok := document(c, json)
@@ -27,7 +27,7 @@ func DefineJSON(m *route.Module) {
 		return b
 	}
 	route.Func3(m, "json_get_field", route.Anywhere, json, field, dst,
-		"Writes a field as a JSON text, a string in its quotes. False: it is not there, or null.",
+		"Writes a field as a JSON text, a string with its quotes. False: it is missing, or null.",
 		func(c *route.Ctx, json, field []byte, dst *route.Place) route.Result {
 			b := get(c, json, field)
 			if b == nil {
@@ -36,7 +36,7 @@ func DefineJSON(m *route.Module) {
 			return dst.Put(c, c.Built(appendSpaced(c.Room(), b)))
 		})
 	route.Func3(m, "json_get_string", route.Anywhere, json, field, dst,
-		"The same, a string as what it means.",
+		"The same as json_get_field, with a string decoded and without quotes.",
 		func(c *route.Ctx, json, field []byte, dst *route.Place) route.Result {
 			b := get(c, json, field)
 			switch {

@@ -44,7 +44,7 @@ type reply struct {
 // Define is the module.
 func Define(m *route.Module) {
 	s := &server{slots: make(chan struct{}, atOnce)}
-	s.pretty = m.Bool("pretty_format", true, "Answers have a line for each member.")
+	s.pretty = m.Bool("pretty_format", true, "Whether answers have a line for each member.")
 	s.transport = m.Int("transport", 0, 0, 15, "A sum: 1 HTTP, by jsonrpc_dispatch; 2 FIFO, 4 "+
 		"datagrams, which there are none of. 0 is all.")
 	m.Note("transport", func(_ string, n int64) string {

@@ -16,7 +16,7 @@ func (l *level) Log(level int, line []byte) { l.to.Log(level, line) }
 func debug(m *route.Module) {
 	route.Func1(m, "setdebug", route.Anywhere,
 		route.Int("level", -1<<31, 1<<31-1, "that of the global debug; 3 and above is everything"),
-		"Sets up to which level this shard logs what its program says.",
+		"Sets the highest level at which this shard logs what its program says.",
 		func(c *route.Ctx, n int) route.Result {
 			l, set := c.Shard.Log.(*level)
 			if !set {
@@ -26,7 +26,7 @@ func debug(m *route.Module) {
 			l.n = n
 			return 1
 		})
-	route.Func0(m, "resetdebug", route.Anywhere, "Takes setdebug back.",
+	route.Func0(m, "resetdebug", route.Anywhere, "Undoes setdebug.",
 		func(c *route.Ctx) route.Result {
 			if l, set := c.Shard.Log.(*level); set {
 				c.Shard.Log = l.to

@@ -33,11 +33,12 @@ func isMyself(c *route.Ctx, uri []byte) bool {
 func Define(m *route.Module) {
 	uri := route.Text("uri", "a URI")
 	route.Func1(m, "is_myself", route.Anywhere, route.Text("uri", "a URI, or a host alone"),
-		"Tells whether host, port and transport of a URI are ours, as far as they are written.",
+		"Tells whether host, port and transport of a URI, as far as it has them, are this "+
+			"server's.",
 		func(c *route.Ctx, uri []byte) route.Result { return route.Truth(isMyself(c, uri)) })
 	route.Func1(m, "setdsturi", route.Anywhere, uri, "Sets $du.",
 		func(c *route.Ctx, uri []byte) route.Result { return c.SetDstURI(uri) })
-	route.Func0(m, "resetdsturi", route.Anywhere, "Takes $du away.",
+	route.Func0(m, "resetdsturi", route.Anywhere, "Clears $du.",
 		func(c *route.Ctx) route.Result { return c.SetDstURI(nil) })
 	route.Func0(m, "isdsturiset", route.Anywhere, "Tells whether $du is set.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.HasDstURI()) })
@@ -60,7 +61,7 @@ func Define(m *route.Module) {
 func branchFlags(m *route.Module) {
 	flag := route.Flag("flag", "the flag")
 	branch := route.Optional(route.Int("branch", 0, 31,
-		"0 is the Request-URI, or the branch at hand; 1 is the first that was added"), 0)
+		"0 is the Request-URI, or the current branch; 1 is the first that was added"), 0)
 	route.Func2(m, "setbflag", route.Anywhere, flag, branch,
 		"Sets a flag of a branch. False: there is no such branch.",
 		func(c *route.Ctx, n int, branch int) route.Result {
@@ -68,7 +69,7 @@ func branchFlags(m *route.Module) {
 			return route.Truth(ok && c.SetBranchFlags(branch, flags|1<<n))
 		})
 	route.Func2(m, "resetbflag", route.Anywhere, flag, branch,
-		"Takes a flag of a branch back. False: there is no such branch.",
+		"Clears a flag of a branch. False: there is no such branch.",
 		func(c *route.Ctx, n int, branch int) route.Result {
 			flags, ok := c.BranchFlags(branch)
 			return route.Truth(ok && c.SetBranchFlags(branch, flags&^(1<<n)))
@@ -86,7 +87,7 @@ func scriptFlags(m *route.Module) {
 	flag := route.Flag("flag", "the flag")
 	route.Func1(m, "setsflag", route.Anywhere, flag, "Sets a flag of this run.",
 		func(c *route.Ctx, n int) route.Result { c.ScriptFlags |= 1 << n; return 1 })
-	route.Func1(m, "resetsflag", route.Anywhere, flag, "Takes a flag of this run back.",
+	route.Func1(m, "resetsflag", route.Anywhere, flag, "Clears a flag of this run.",
 		func(c *route.Ctx, n int) route.Result { c.ScriptFlags &^= 1 << n; return 1 })
 	route.Func1(m, "issflagset", route.Anywhere, flag, "Tells whether a flag of this run is set.",
 		func(c *route.Ctx, n int) route.Result { return route.Truth(c.ScriptFlags>>n&1 != 0) })

@@ -21,7 +21,7 @@ func uniqueIDs(m *route.Module) {
 		b := append(hex.AppendEncode([]byte("srid-"), start[:]), '-')
 		return &ids{prefix: append(strconv.AppendUint(b, uint64(shard), 16), '-')}
 	})
-	m.Var(route.Var{Name: "sruid", Doc: "A text that is another one each time.",
+	m.Var(route.Var{Name: "sruid", Doc: "A unique text, a new one each time.",
 		Place: route.Place{Text: func(c *route.Ctx) ([]byte, bool) {
 			x := all.Of(c)
 			x.n++

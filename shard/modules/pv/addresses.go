@@ -15,14 +15,14 @@ func addresses(m *route.Module) {
 	}
 	madeVar(m, "si", "The address that the message came from, without brackets.",
 		(*route.Ctx).SourceIP)
-	madeVar(m, "siz", "The same, with brackets around one of IPv6.",
+	madeVar(m, "siz", "The same as $si, with brackets around an IPv6 address.",
 		func(c *route.Ctx) ([]byte, bool) {
 			return built(c, route.AppendHost(c.Room(), c.From().Addr()))
 		})
 	numberVar(m, "sp", "The port that the message came from.", portOf(source))
-	madeVar(m, "su", "Where the message came from, as a URI; UDP is not said.",
+	madeVar(m, "su", "The source of the message, as a URI; UDP is left out.",
 		addrURI(source, false))
-	madeVar(m, "sut", "Where the message came from, as a URI.", addrURI(source, true))
+	madeVar(m, "sut", "The source of the message, as a URI.", addrURI(source, true))
 	for _, name := range []string{"pr", "proto"} {
 		textVar(m, name, "The protocol that the message came by, in small letters.",
 			(*route.Ctx).TransportWord)
@@ -39,17 +39,19 @@ func addresses(m *route.Module) {
 	madeVar(m, "Ri", "The address that the message came to, without brackets.",
 		(*route.Ctx).ReceivedIP)
 	numberVar(m, "Rp", "The port that the message came to.", portOf(local))
-	madeVar(m, "Ru", "Where the message came to, as a URI; UDP is not said.", addrURI(local, false))
-	madeVar(m, "Rut", "Where the message came to, as a URI.", addrURI(local, true))
+	madeVar(m, "Ru", "The address that received the message, as a URI; UDP is "+
+		"left out.", addrURI(local, false))
+	madeVar(m, "Rut", "The address that received the message, as a URI.", addrURI(local, true))
 	textVar(m, "Rn", "The name of the listener that the message came to.",
 		func(c *route.Ctx) ([]byte, bool) { b := c.ReceivedBy().NameText; return b, len(b) > 0 })
-	madeVar(m, "RAi", "The address that the listener shows, else its own.", advertised)
-	numberVar(m, "RAp", "The port that the listener shows, else its own.", advertisedPort)
-	madeVar(m, "RAu", "What the listener shows, as a URI; UDP is not said.", advertisedURI(false))
-	madeVar(m, "RAut", "What the listener shows, as a URI.", advertisedURI(true))
+	madeVar(m, "RAi", "The address that the listener advertises, or its own.", advertised)
+	numberVar(m, "RAp", "The port that the listener advertises, or its own.", advertisedPort)
+	madeVar(m, "RAu", "The advertised address of the listener, as a URI; UDP is "+
+		"left out.", advertisedURI(false))
+	madeVar(m, "RAut", "The advertised address of the listener, as a URI.", advertisedURI(true))
 
-	plainVar(m, "fs", "The listener that the message has to leave by, proto:host:port; $null "+
-		"frees it.",
+	plainVar(m, "fs", "The listener that the message must leave by, as proto:host:port. Assigning "+
+		"$null lifts that.",
 		route.Place{NoRoom: true, SetRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
 			l := c.Forced()
 			if l == nil {

@@ -8,8 +8,8 @@ import (
 
 // branches are the variables of the targets that append_branch has added.
 func branches(m *route.Module) {
-	plainVar(m, "br", "The URI of the first branch that was added; a URI that is written to it is "+
-		"added.", route.Place{NoRoom: true, SetRoom: true,
+	plainVar(m, "br", "The URI of the first branch that was added. Assigning a URI adds "+
+		"a branch.", route.Place{NoRoom: true, SetRoom: true,
 		Text: func(c *route.Ctx) ([]byte, bool) { return branchURI(c, 0) },
 		Set: func(c *route.Ctx, v route.Value) route.SetResult {
 			if c.Request == nil || !v.IsText() || len(v.S) == 0 {
@@ -21,7 +21,7 @@ func branches(m *route.Module) {
 	m.Var(route.Var{Name: "branch", Inner: "uri, dst_uri, q, flags or count", Always: true,
 		Index: "which of the branches that were added, 0 the first; negative numbers count " +
 			"from the last",
-		Doc:     "What is known of a branch that was added. A uri of $null takes it away.",
+		Doc:     "A part of a branch that was added. Assigning $null to uri removes the branch.",
 		Compile: branchVar})
 }
 

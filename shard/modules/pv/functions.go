@@ -13,7 +13,7 @@ func functions(m *route.Module) {
 	}
 	about("pv_isset", "Tells whether the variable has a value.",
 		func(v route.Value) bool { return !v.IsNull() })
-	about("is_int", "Tells whether the value is a number, and no text.", route.Value.IsInt)
+	about("is_int", "Tells whether the value is a number.", route.Value.IsInt)
 	about("not_empty", "Tells whether the value is a text that is not empty.",
 		func(v route.Value) bool { return v.IsText() && len(v.S) > 0 })
 

@@ -19,8 +19,8 @@ func textLines(m *route.Module) {
 			return c.Built(strconv.AppendInt(c.Room(), int64(countLines(b)), 10))
 		})
 	index := route.Int("index", math.MinInt32, math.MaxInt32,
-		"which; negative ones count from the last")
-	route.Transform1(m, "line.at", index, "The line of that index, without its end.",
+		"the index; negative ones count from the last")
+	route.Transform1(m, "line.at", index, "The line with that index, without its line end.",
 		func(c *route.Ctx, v route.Value, index int) route.Value {
 			b := c.TextOf(v)
 			if len(b) == 0 {
@@ -28,7 +28,7 @@ func textLines(m *route.Module) {
 			}
 			return view(lineAt(b, index))
 		})
-	route.Transform1(m, "line.sw", route.Rest(route.Text("text", "what it begins with")),
+	route.Transform1(m, "line.sw", route.Rest(route.Text("text", "the text it begins with")),
 		"The first line that begins with a text.",
 		func(c *route.Ctx, v route.Value, text []byte) route.Value {
 			b := c.TextOf(v)

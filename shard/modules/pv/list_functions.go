@@ -23,8 +23,8 @@ func listFunctions(m *route.Module) {
 func named(name, doc string) route.Arg[[]byte] { return route.Text(name, doc) }
 
 var (
-	rootArg  = named("name", "that of the list")
-	fieldArg = named("field", "that of the field")
+	rootArg  = named("name", "the name of the list")
+	fieldArg = named("field", "the name of the field")
 )
 
 // functions set and remove by names that are texts.
@@ -96,7 +96,7 @@ func explode(m *route.Module, l listKind) {
 			return route.Truth(in != 0)
 		})
 	route.Func2(m, l.name+"_params_implode", route.Anywhere, rootArg,
-		route.Writable("to", "the variable that is set"),
+		route.Writable("to", "the variable to set"),
 		"Writes the fields of the newest list of that name as name=value;.",
 		func(c *route.Ctx, root []byte, to *route.Place) route.Result {
 			k, rk := c.Kept(), route.KeyOf(root)
@@ -176,9 +176,11 @@ func appendItem(b []byte, k *route.Kept, i route.Item) []byte {
 
 // copying declares xavp_copy and xavp_slist_explode.
 func copying(m *route.Module) {
-	index := route.Int("index", math.MinInt32, math.MaxInt32, "which of that name; 0 is the newest")
+	index := route.Int("index", math.MinInt32, math.MaxInt32, "which list of that name; 0 is the "+
+		"newest")
 	at := route.Optional(route.Int("at", math.MinInt32, math.MaxInt32,
-		"which of the target's name is replaced; without it there is one more, the oldest"), none)
+		"which list of the target's name is replaced; without it, the copy is added as "+
+			"the oldest"), none)
 	to := named("to", "the name of the copy")
 	route.Func4(m, "xavp_copy", route.Anywhere, rootArg, index, to, at, "Copies a list.",
 		func(c *route.Ctx, from []byte, index int, to []byte, at int) route.Result {
@@ -202,7 +204,7 @@ func copying(m *route.Module) {
 		route.Text("separator", "one character between them")
 	mode := route.Text("mode", "t: white space around each is cut")
 	route.Func4(m, "xavp_slist_explode", route.Anywhere, list, sep, mode, rootArg,
-		"Makes a list whose fields v are pieces of a text.",
+		"Makes a list whose fields v are the pieces of a text.",
 		func(c *route.Ctx, list, sep, mode, root []byte) route.Result {
 			k, rk, key := c.Kept(), route.KeyOf(root), route.KeyOf(fieldV)
 			if len(list) == 0 || len(sep) == 0 {

@@ -25,7 +25,7 @@ func oddments(m *route.Module) {
 		{"fUl", "From", (*route.Ctx).ParsedFrom}, {"tUl", "To", (*route.Ctx).ParsedTo},
 	} {
 		uri := l.uri
-		numberVar(m, l.name, "How long the user of "+l.of+" is.", func(c *route.Ctx) (int64, bool) {
+		numberVar(m, l.name, "The length of the user of "+l.of+" is.", func(c *route.Ctx) (int64, bool) {
 			u := uri(c)
 			if u == nil {
 				return 0, false
@@ -50,7 +50,7 @@ func oddments(m *route.Module) {
 	})
 	textVar(m, "csb", "The value of CSeq.",
 		func(c *route.Ctx) ([]byte, bool) { return c.First(parser.KindCSeq) })
-	textVar(m, "rv", "The version of SIP, in an event_route[xhttp:request] that of HTTP.",
+	textVar(m, "rv", "The version of SIP; in event_route[xhttp:request], that of HTTP.",
 		func(c *route.Ctx) ([]byte, bool) {
 			if c.Request != nil && c.Request.IsHTTP() {
 				line := c.Msg.Bytes(c.Msg.StartLine)
@@ -77,16 +77,17 @@ func oddments(m *route.Module) {
 			func(c *route.Ctx) ([]byte, bool) { return diversionParam(c.Msg, param) })
 	}
 	for _, end := range []string{"ruid", "location_ua"} {
-		plainVar(m, end, "Of what the registrar has found; null, as it has found nothing yet.",
+		plainVar(m, end, "Null: there is no registrar yet.",
 			route.Place{NoRoom: true, Any: func(*route.Ctx) route.Value { return route.Null }})
 	}
 	m.Var(route.Var{Name: "expires", Inner: "min or max", Always: true, Compile: expiresVar,
-		Doc: "The shortest or longest time that the Contacts are to be bound for, in seconds."})
+		Doc: "The shortest or longest expiry of the Contacts, in seconds."})
 	m.Var(route.Var{Name: "msg", Inner: "buf, body, fline, hdrs, len or lpart", Always: true,
 		Compile: messagePart,
-		Doc:     "The message as received, or a part of it: lpart is all behind the first line."})
+		Doc: "The message as received, or a part of it: lpart is everything after the first " +
+			"line."})
 	m.Var(route.Var{Name: "env", Inner: "name", Always: true,
-		Doc: "A variable of the environment, as it was when the file was loaded.",
+		Doc: "An environment variable, as it was when the file was loaded.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			v, ok := os.LookupEnv(inner)
 			text := []byte(v)

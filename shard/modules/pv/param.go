@@ -8,10 +8,10 @@ import (
 
 // params are the transformations {param.…}, of lists "name=value;name=value".
 func params(m *route.Module) {
-	sep := route.Optional(route.Verbatim(char("separator", "what stands between parameters")), ';')
-	name := route.Text("name", "the name, in any case")
+	sep := route.Optional(route.Verbatim(char("separator", "the separator of parameters")), ';')
+	name := route.Text("name", "the name; case is ignored")
 	index := route.Int("index", math.MinInt32, math.MaxInt32,
-		"which; negative ones count from the last")
+		"the index; negative ones count from the last")
 	route.Transform2(m, "param.value", name, sep,
 		"The value of a parameter, without quotes around it; of several with the name, the last.",
 		func(c *route.Ctx, v route.Value, name []byte, sep byte) route.Value {
@@ -29,7 +29,7 @@ func params(m *route.Module) {
 			}
 			return truth(p.there)
 		})
-	route.Transform2(m, "param.valueat", index, sep, "The value of the parameter of that index.",
+	route.Transform2(m, "param.valueat", index, sep, "The value of the parameter with that index.",
 		func(c *route.Ctx, v route.Value, index int, sep byte) route.Value {
 			p, ok := paramAt(c.TextOf(v), index, sep)
 			if !ok {
@@ -37,7 +37,7 @@ func params(m *route.Module) {
 			}
 			return view(p.value)
 		})
-	route.Transform2(m, "param.name", index, sep, "The name of the parameter of that index.",
+	route.Transform2(m, "param.name", index, sep, "The name of the parameter with that index.",
 		func(c *route.Ctx, v route.Value, index int, sep byte) route.Value {
 			p, ok := paramAt(c.TextOf(v), index, sep)
 			if !ok {

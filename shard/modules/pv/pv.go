@@ -49,5 +49,5 @@ func scriptVars(m *route.Module) {
 	m.Var(route.Var{Name: "vn", Inner: "name", Always: true, Compile: (*route.VarBuild).NullVar,
 		Doc: "A variable of the program, null at first. The name is never computed."})
 	m.Var(route.Var{Name: "sel", Inner: "select", Always: true, Compile: (*route.VarBuild).Select,
-		Doc: "What a select gives: $sel(from.uri.user) is @from.uri.user."})
+		Doc: "The value of a select: $sel(from.uri.user) is @from.uri.user."})
 }

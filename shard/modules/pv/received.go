@@ -10,29 +10,30 @@ import (
 
 // arrivals are the variables of a message before it is read, and of how it came.
 func arrivals(m *route.Module) {
-	numberVar(m, "mi", "The number of the message, which the shard counts: Kamailio's processes "+
-		"count as well. In branch_route and failure_route it is that of the message that has "+
+	numberVar(m, "mi", "The number of the message, counted by the shard, as each process of "+
+		"Kamailio counts. In branch_route and failure_route it is that of the message that made "+
 		"them run.",
 		func(c *route.Ctx) (int64, bool) { return c.Shard.Messages, true })
 	numberVar(m, "bs", "The length of the body.",
 		func(c *route.Ctx) (int64, bool) { b, _ := c.Body(); return int64(len(b)), true })
-	madeVar(m, "sas", "Where the message came from: transport, address and port with colons "+
-		"between them.",
+	madeVar(m, "sas", "The source of the message: transport, address and port, separated by "+
+		"colons.",
 		func(c *route.Ctx) ([]byte, bool) {
 			word, _ := c.TransportWord()
 			return built(c, appendPort(route.AppendHost(append(append(c.Room(), word...), ':'),
 				c.From().Addr()), c.From().Port()))
 		})
 	m.Var(route.Var{Name: "msgbuf", Inner: "number", Always: true, Compile: msgbufVar,
-		Doc: "A character of the message, counted from 0. It is not written to: $rcv(buf) is, " +
-			"before the message is read, and replace_all() later."})
+		Doc: "A character of the message, counted from 0. It is read-only: write to $rcv(buf) " +
+			"before the message is parsed, or use replace_all() later."})
 	m.Var(route.Var{Name: "rcv", Always: true,
 		Inner:   "buf, len, proto, sproto, srcip, srcport, rcvip, rcvport or af",
-		Compile: rcvVar, Doc: "In event_route[core:msg-received], of what has come. The text that is " +
-			"written to buf takes its place."})
+		Compile: rcvVar, Doc: "In event_route[core:msg-received], a part of what was received. " +
+			"Assigning to buf replaces the message."})
 	m.Var(route.Var{Name: "rpl", Inner: "dhost, dport, dproto, dprotoid, cntvia or cntrr",
 		Always: true, Compile: rplVar,
-		Doc: "Of a response, where its second Via sends it, and how many Via and Record-Route it has."})
+		Doc: "For a response, the destination in its second Via, and the number of its Via and " +
+			"Record-Route values."})
 }
 
 // appendPort appends a colon and a port.

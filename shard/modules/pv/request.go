@@ -15,12 +15,12 @@ func requestURIs(m *route.Module) {
 	}
 	plainVar(m, "ru", "The Request-URI.", route.Place{NoRoom: true, SetRoom: true,
 		Text: (*route.Ctx).RURI, Set: (*route.Ctx).SetRURI})
-	part("rU", "The user of the Request-URI; $null takes it away.", route.UserPart,
+	part("rU", "The user of the Request-URI; assigning $null removes it.", route.UserPart,
 		route.Place{Text: pick((*route.Ctx).RequestURI, userOf)})
 	part("rd", "The host of the Request-URI.", route.HostPart,
 		route.Place{Text: pick((*route.Ctx).RequestURI, hostOf)})
 	part("rp", "The port of the Request-URI, 5060 if it has none, 5061 with transport=tls; "+
-		"$null takes it away.",
+		"assigning $null removes it.",
 		route.PortPart, route.Place{Int: port((*route.Ctx).RequestURI)})
 	textVar(m, "rP", "The transport of the Request-URI as it is written, UDP if none is.",
 		pick((*route.Ctx).RequestURI, writtenTransport))
@@ -33,7 +33,8 @@ func requestURIs(m *route.Module) {
 	numberVar(m, "op", "The port of the Request-URI as received, 5060 if it has none, 5061 "+
 		"with transport=tls.", port(received))
 
-	plainVar(m, "du", "The outbound URI, where the request goes if it is set; $null takes it away.",
+	plainVar(m, "du", "The outbound URI: the request goes there if it is set. Assigning $null "+
+		"clears it.",
 		route.Place{NoRoom: true, SetRoom: true,
 			Text: (*route.Ctx).DURI, Set: (*route.Ctx).SetDURI})
 	textVar(m, "dd", "The host of the outbound URI.", pick((*route.Ctx).OutboundURI, hostOf))

@@ -27,14 +27,15 @@ func longNames(m *route.Module) {
 		})
 	numberVar(m, "rsi", "The status of a response; 0 for a request.",
 		func(c *route.Ctx) (int64, bool) { return int64(c.Msg.Status), true })
-	numberVar(m, "fsp", "The port of the listener that the message has to leave by; 0: any does.",
+	numberVar(m, "fsp", "The port of the listener that the message must leave by; 0: any listener.",
 		func(c *route.Ctx) (int64, bool) {
 			if l := c.Forced(); l != nil {
 				return int64(l.Addr.Port), true
 			}
 			return 0, true
 		})
-	madeVar(m, "Ras", "What the listener that the message came to shows, as proto:host:port.",
+	madeVar(m, "Ras", "The advertised address of the listener that received the message, as "+
+		"proto:host:port.",
 		advertisedSocket)
 	madeVar(m, "ds", "The branches that were added, as a Contact row.",
 		func(c *route.Ctx) ([]byte, bool) {
@@ -44,9 +45,8 @@ func longNames(m *route.Module) {
 			return contactRow(c)
 		})
 	m.Var(route.Var{Name: "nh", Inner: "u, d, U, p or P", Always: true, Compile: nextHop,
-		Doc: "Where the message goes next, by $du, or without it the Request-URI; a response by " +
-			"its second Via. u is all of the URI, d the host, U the user, p the port, P the " +
-			"transport."})
+		Doc: "The next hop of the message: $du, or without it the Request-URI; for a response its " +
+			"second Via. u is the whole URI, d the host, U the user, p the port, P the transport."})
 }
 
 var typeRequest, typeReply = []byte("rq"), []byte("rp")

@@ -20,7 +20,7 @@ func texts(m *route.Module) {
 		})
 	}
 	number("s.len", func(b []byte) int64 { return int64(len(b)) }, "The number of bytes.")
-	route.Transform0(m, "s.int", "The number that the text is; that of an empty one is 0.", toInt)
+	route.Transform0(m, "s.int", "The text as a number; an empty text is 0.", toInt)
 	cuts(m)
 	changes(m)
 	escapes(m)
@@ -47,11 +47,12 @@ func texts(m *route.Module) {
 		}))
 	size := route.Optional(route.Int("size", math.MinInt32, math.MaxInt32,
 		"how many values there may be, a power of 2; 0: 2^32"), 0)
-	route.Transform1(m, "s.corehash", size, "The hash of the text that Kamailio's core has.",
+	route.Transform1(m, "s.corehash", size, "The hash of the text, computed as Kamailio's core "+
+		"does.",
 		corehash)
 	format := route.Text("format", "as in strftime(3)")
 	route.Transform1(m, "s.ftime", route.Rest(format),
-		"The time that the text is, in seconds since 1970.", ftime)
+		"The time given by the text, in seconds since 1970.", ftime)
 }
 
 // made declares a transformation whose text is built: f appends it to what it is given, and says

@@ -24,14 +24,15 @@ func changes(m *route.Module) {
 		return only(dst, b, func(x byte) bool { return x >= '0' && x <= '9' })
 	})
 
-	what := route.Text("what", "what is looked for")
-	route.Transform1(m, "s.rm", route.Rest(what), "The text without all that is what.",
+	what := route.Text("what", "what to look for")
+	route.Transform1(m, "s.rm", route.Rest(what), "The text without any occurrence of another "+
+		"text.",
 		func(c *route.Ctx, v route.Value, what []byte) route.Value {
 			return replaced(c, v, what, nil)
 		})
-	route.Transform2(m, "s.replace", what, route.Text("with", "what takes its place"),
-		"The text with each what replaced.", replaced)
-	char := route.Rest(route.Text("character", "the character; of more than one, the first"))
+	route.Transform2(m, "s.replace", what, route.Text("with", "the replacement"),
+		"The text with all occurrences of one text replaced by another.", replaced)
+	char := route.Rest(route.Text("character", "the character; of several, the first counts"))
 	route.Transform1(m, "s.count", char, "How often the character is in the text.",
 		func(c *route.Ctx, v route.Value, char []byte) route.Value {
 			if len(char) == 0 {
@@ -42,14 +43,15 @@ func changes(m *route.Module) {
 
 	most := route.Optional(route.Int("count", math.MinInt32, math.MaxInt32,
 		"how many at most; below 1: all"), 0)
-	route.Transform1(m, "s.prefixes", most, "What the text begins with, with commas between.",
+	route.Transform1(m, "s.prefixes", most, "The prefixes of the text, separated by commas.",
 		func(c *route.Ctx, v route.Value, n int) route.Value { return prefixes(c, v, n, "") })
 	route.Transform1(m, "s.prefixes.quoted", most, "The same, each in single quotes.",
 		func(c *route.Ctx, v route.Value, n int) route.Value { return prefixes(c, v, n, "'") })
 
 	width := route.Int("width", 0, math.MaxInt32,
 		"how many bytes a line has; 0: the result is null")
-	indent := route.Int("indent", 0, math.MaxInt32, "how far the lines behind the first are set in")
+	indent := route.Int("indent", 0, math.MaxInt32, "how far the lines after the first are "+
+		"indented")
 	route.Transform2(m, "s.fmtlines", width, indent, "The text in lines, indented with spaces.",
 		func(c *route.Ctx, v route.Value, width, indent int) route.Value {
 			return lines(c, v, width, indent, ' ')

@@ -13,7 +13,7 @@ import (
 func codes(m *route.Module) {
 	code := func(name, doc string, encode, decode maker) {
 		made(m, "s.encode."+name, "The text in "+doc+".", encode)
-		made(m, "s.decode."+name, "What the text is that is in "+doc+".", decode)
+		made(m, "s.decode."+name, "The text decoded from "+doc+".", decode)
 	}
 	code("hexa", "hexadecimal digits", always(hex.AppendEncode, times(2, 0)),
 		maker{unhex, times(1, 0)})

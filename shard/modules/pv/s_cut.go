@@ -22,7 +22,7 @@ func cuts(m *route.Module) {
 		func(b []byte) []byte { return bytes.Trim(b, blanks) })
 	piece("s.ltrim", "The text without white space in front.",
 		func(b []byte) []byte { return bytes.TrimLeft(b, blanks) })
-	piece("s.rtrim", "The text without white space behind.",
+	piece("s.rtrim", "The text without white space at the end.",
 		func(b []byte) []byte { return bytes.TrimRight(b, blanks) })
 	piece("s.unquote", "The text without the quotes around it, single or double.",
 		func(b []byte) []byte { return within(b, `""''`) })
@@ -32,12 +32,12 @@ func cuts(m *route.Module) {
 	offset := route.Int("offset", math.MinInt32, math.MaxInt32,
 		"where it begins; negative ones count from the end")
 	length := route.Int("length", 0, math.MaxInt32, "how many bytes; 0: up to the end")
-	route.Transform2(m, "s.substr", offset, length, "A piece of the text.", substr)
+	route.Transform2(m, "s.substr", offset, length, "A part of the text.", substr)
 
 	index := route.Int("index", math.MinInt32, math.MaxInt32,
-		"which; negative ones count from the last")
+		"the index; negative ones count from the last")
 	route.Transform2(m, "s.select", index, route.Rest(route.Verbatim(separator())),
-		"The item of that index of a list.",
+		"The item with that index of a list.",
 		func(c *route.Ctx, v route.Value, index int, sep byte) route.Value {
 			return view(selected(c.TextOf(v), index, sep))
 		})
@@ -58,7 +58,7 @@ func cuts(m *route.Module) {
 
 // around are the transformations that give what stands before or behind a character.
 func around(m *route.Module) {
-	char := route.Rest(route.Text("character", "the character; of more than one, the first"))
+	char := route.Rest(route.Text("character", "the character; of several, the first counts"))
 	at := func(name, doc string, find func(b []byte, char byte) int,
 		cut func(b []byte, i int) []byte) {
 		route.Transform1(m, name, char, doc,
@@ -82,13 +82,13 @@ func around(m *route.Module) {
 		}
 		return b[i+1:]
 	}
-	at("s.before", "What stands before the character; all if it is not there.", bytes.IndexByte,
+	at("s.before", "The part before the character; all if it is missing.", bytes.IndexByte,
 		before)
-	at("s.after", "What stands behind the character; nothing if it is not there.", bytes.IndexByte,
+	at("s.after", "The part after the character; nothing if it is missing.", bytes.IndexByte,
 		after)
-	at("s.rbefore", "What stands before the last such character; all if there is none.",
+	at("s.rbefore", "The part before the last such character; all if there is none.",
 		bytes.LastIndexByte, before)
-	at("s.rafter", "What stands behind the last such character; nothing if there is none.",
+	at("s.rafter", "The part after the last such character; nothing if there is none.",
 		bytes.LastIndexByte, after)
 	at("s.stripto", "The text from the character on; nothing if it is not there.", bytes.IndexByte,
 		func(b []byte, i int) []byte {
@@ -119,7 +119,7 @@ func within(b []byte, pairs string) []byte {
 // separator is one character, or \n, \r, \t, \\.
 func separator() route.Arg[byte] {
 	return route.Parsed("separator", "one character for the separator",
-		`is no separator: it is one character, or \n, \r, \t, \\`, "what stands between items",
+		`is no separator: it is one character, or \n, \r, \t, \\`, "the separator of items",
 		func(s string) (byte, bool) {
 			if len(s) == 2 && s[0] == '\\' {
 				if i := strings.IndexByte("nrt\\", s[1]); i >= 0 {

@@ -41,21 +41,23 @@ func escapes(m *route.Module) {
 		0,
 		unescapeCommon)
 	put("s.escape.csv", "The text in double quotes, with those in it doubled.", 2, 2, escapeCSV)
-	put("s.escape.user", "The text as the user of a URI; null if a byte is no printable ASCII.", 3,
+	put("s.escape.user", "The text escaped as the user of a URI; null if a byte is not printable "+
+		"ASCII.", 3,
 		0,
 		func(dst, b []byte) ([]byte, bool) { return percent(dst, b, userChars, printable) })
-	put("s.escape.param", "The text as a parameter of a URI; null if a byte is no printable ASCII.",
+	put("s.escape.param", "The text escaped as a parameter of a URI; null if a byte is not "+
+		"printable ASCII.",
 		3, 0,
 		func(dst, b []byte) ([]byte, bool) { return percent(dst, b, paramChars, printable) })
 	put("s.urlencode.param", "The text as a parameter of a URL.", 3, 0,
 		func(dst, b []byte) ([]byte, bool) { return percent(dst, b, urlChars, nil) })
 	unescape := func(dst, b []byte) ([]byte, bool) { return unpercent(dst, b) }
-	put("s.unescape.user", "The user of a URI without escapes; null if one is bad or hides what "+
-		"is no printable ASCII.", 1, 0, unescape)
-	put("s.unescape.param", "A parameter of a URI without escapes; null as {s.unescape.user}.", 1,
+	put("s.unescape.user", "The user of a URI, unescaped; null if an escape is bad or stands for "+
+		"a byte that is not printable ASCII.", 1, 0, unescape)
+	put("s.unescape.param", "A parameter of a URI, unescaped; null as for {s.unescape.user}.", 1,
 		0,
 		unescape)
-	put("s.urldecode.param", "A parameter of a URL without escapes. What is no escape stays.", 1, 0,
+	put("s.urldecode.param", "A parameter of a URL, unescaped. Anything else stays.", 1, 0,
 		urldecode)
 }
 

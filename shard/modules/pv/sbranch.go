@@ -46,14 +46,14 @@ func staticBranch(m *route.Module) {
 		return s
 	})
 	m.Var(route.Var{Name: "sbranch", Inner: "uri, dst_uri, q, flags or count",
-		Doc: "A target that the script puts together, for sbranch_append and sbranch_set_ruri.",
+		Doc: "A target that the script builds, for sbranch_append and sbranch_set_ruri.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			return sbranchVar(b, of, inner)
 		}})
 	route.Func0(m, "sbranch_reset", route.Anywhere, "Empties $sbranch.",
 		func(c *route.Ctx) route.Result { of.Of(c).reset(); return 1 })
-	route.Func0(m, "sbranch_append", route.Anywhere, "Adds what $sbranch has as a branch. False: it "+
-		"has no uri, or this is neither request_route nor failure_route.",
+	route.Func0(m, "sbranch_append", route.Anywhere, "Adds $sbranch as a branch. False: it has no "+
+		"uri, or this is neither request_route nor failure_route.",
 		func(c *route.Ctx) route.Result {
 			s := of.Of(c)
 			if s.uri.Len() == 0 || !c.RunsIn(route.InRequest|route.InFailure) ||
@@ -65,8 +65,8 @@ func staticBranch(m *route.Module) {
 			*c.Request.BranchFlagsOf(i + 1) = s.flags
 			return 1
 		})
-	route.Func0(m, "sbranch_set_ruri", route.Anywhere, "Makes what $sbranch has the Request-URI, "+
-		"with its outbound URI, and sets its flags. False: it has no uri, or the message is a response.",
+	route.Func0(m, "sbranch_set_ruri", route.Anywhere, "Sets Request-URI, outbound URI and flags "+
+		"from $sbranch. False: it has no uri, or the message is a response.",
 		func(c *route.Ctx) route.Result {
 			s := of.Of(c)
 			if s.uri.Len() == 0 || c.Request == nil ||

@@ -25,10 +25,10 @@ func sending(m *route.Module) {
 	const inner = "af, buf, ip, len, port, proto or sproto"
 	for _, name := range []string{"snd", "sndto"} {
 		m.Var(route.Var{Name: name, Inner: inner, Always: true, Compile: sendingVar(to),
-			Doc: "In onsend_route, of where the message goes."})
+			Doc: "In onsend_route, a part of the message's destination."})
 	}
 	m.Var(route.Var{Name: "sndfrom", Inner: inner, Always: true, Compile: sendingVar(from),
-		Doc: "In onsend_route, of what the message leaves by."})
+		Doc: "In onsend_route, a part of the listener that the message leaves by."})
 }
 
 // sendingNames are what stands in the parentheses.

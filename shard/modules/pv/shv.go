@@ -24,8 +24,8 @@ type shared struct {
 func sharedVars(m *route.Module) {
 	s := &shared{first: map[string]table.Value{}}
 	m.Each("shvset", s.take,
-		"A shared variable and what it begins with, \"name=i:1\" or \"name=s:text\". "+
-			"One that an earlier start has left in the memory keeps its value.")
+		"A shared variable and its first value, \"name=i:1\" or \"name=s:text\". A variable that "+
+			"exists already, as after a reload, keeps its value.")
 	m.Each("varset", func(text string) error {
 		name, v, err := typed(text)
 		switch {
@@ -37,12 +37,12 @@ func sharedVars(m *route.Module) {
 			m.VarBegins(name, route.IntValue(v.Int))
 		}
 		return nil
-	}, "A $var and what it begins with, for each message, \"name=i:1\" or \"name=s:text\".")
+	}, "A $var and its first value for each message, \"name=i:1\" or \"name=s:text\".")
 	s.full = m.Count("shv_full",
 		"Values of $shv that were not kept because they were too long or there was no room.")
 	m.Var(route.Var{Name: "shv", Inner: "name",
-		Doc: "A value that all shards share, 0 at first. It outlives a reload and a restart. " +
-			"$null makes it an empty text.",
+		Doc: "A value that all shards share, 0 at first. It outlives a reload. Assigning $null " +
+			"makes it an empty text.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			name := strings.TrimSpace(inner)
 			if err := s.add(name); err != nil {

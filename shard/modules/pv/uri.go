@@ -25,7 +25,7 @@ func uris(m *route.Module) {
 	part("host", "The host.", host)
 	part("domain", "The host.", host)
 	part("params", "The parameters.", uriParams)
-	part("headers", "What stands behind the question mark.",
+	part("headers", "The part after the question mark.",
 		func(u *parser.URI) []byte { return u.Headers.Of(u.Raw) })
 	part("scheme", "The scheme, as it is written.",
 		func(u *parser.URI) []byte { return u.SchemeName.Of(u.Raw) })
@@ -45,7 +45,7 @@ func uris(m *route.Module) {
 			}
 			return route.IntValue(int64(u.Port))
 		})
-	route.Transform1(m, "uri.param", route.Text("name", "the name, in any case"),
+	route.Transform1(m, "uri.param", route.Text("name", "the name; case is ignored"),
 		"The value of a parameter.", func(c *route.Ctx, v route.Value, name []byte) route.Value {
 			var u parser.URI
 			if !parseURI(c.TextOf(v), &u) {
@@ -166,7 +166,7 @@ func aliases(m *route.Module) {
 			dst = append(strconv.AppendUint(dst, uint64(port), 10), '~')
 			return strconv.AppendInt(dst, int64(number), 10), true
 		}, times(1, 32)})
-	made(m, "urialias.decode", "The URI of an alias; empty if it is none.", maker{
+	made(m, "urialias.decode", "The URI of an alias; empty if it is not an alias.", maker{
 		func(dst, b []byte) ([]byte, bool) {
 			host, port, number := selected(b, 0, '~'), selected(b, 1, '~'), selected(b, 2, '~')
 			if len(number) != 1 || number[0] < '1' || number[0] > '6' || len(host) == 0 ||

@@ -26,7 +26,7 @@ func lists(m *route.Module) {
 		"behind the second another value. $null removes."
 	m.Var(route.Var{Name: "xavp", Inner: "name[n]=>field[n]", Doc: doc, Compile: xavp.compile})
 	m.Var(route.Var{Name: "xavi", Inner: "name[n]=>field[n]",
-		Doc: "The same as $xavp, with names without case.", Compile: xavi.compile})
+		Doc: "The same as $xavp, ignoring the case of names.", Compile: xavi.compile})
 	m.Var(route.Var{Name: "xavu", Inner: "name=>name=>name",
 		Doc: "The one value of a name, or of a name in a list.", Compile: compileXavu})
 }

@@ -25,8 +25,8 @@ func headerValues(m *route.Module) {
 	text := route.Text("value", "the value")
 
 	route.Func2(m, "append_hf_value", in, one, text,
-		"Adds a value behind one that is there; without an index, or where that is not there, in a row "+
-			"of its own.", appendValue)
+		"Adds a value after an existing one; without an index, or if that value is missing, in a "+
+			"row of its own.", appendValue)
 	route.Func2(m, "insert_hf_value", in, one, text,
 		"Adds a value in front of one that is there; without an index in a row of its own in front of "+
 			"the first.", insertValue)
@@ -42,9 +42,10 @@ func headerValues(m *route.Module) {
 		}
 	}
 	route.Func2(m, "assign_hf_value", in, notAll, text,
-		"Puts a text in the place of a value, or gives it a parameter; an empty one leaves the name "+
-			"alone. False: it is not there.", assign(false))
-	route.Func2(m, "assign_hf_value2", in, notAll, text, "Is assign_hf_value for whole rows.",
+		"Replaces a value, or sets a parameter of it; an empty text leaves only the parameter's "+
+			"name. False: there is no such value.", assign(false))
+	route.Func2(m, "assign_hf_value2", in, notAll, text, "The same as assign_hf_value, for whole "+
+		"rows.",
 		assign(true))
 
 	name := route.Parsed("hname", "the name of a header field", "is no name of a header field",

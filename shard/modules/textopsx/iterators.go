@@ -159,7 +159,7 @@ func declare(m *route.Module, of *route.PerShard[iterators], prefix string,
 			}
 			return route.Truth(start(list(s), name) != nil)
 		})
-	route.Func1(m, prefix+"end", route.Anywhere, name, "Gives an iterator back.",
+	route.Func1(m, prefix+"end", route.Anywhere, name, "Releases an iterator.",
 		func(c *route.Ctx, name []byte) route.Result {
 			it := named(list(of.Of(c)), name)
 			if it == nil {
@@ -193,11 +193,11 @@ func declare(m *route.Module, of *route.PerShard[iterators], prefix string,
 	if prefix == "hf_iterator_" {
 		insert = (*route.Ctx).InsertRows
 	}
-	edit("append", "Adds a text behind the "+what+" at hand.",
+	edit("append", "Adds a text after the iterator's "+what+".",
 		func(c *route.Ctx, at parser.Span, text []byte) route.Result { return insert(c, at.End(), text) })
-	edit("insert", "Adds a text in front of the "+what+" at hand.",
+	edit("insert", "Adds a text in front of the iterator's "+what+".",
 		func(c *route.Ctx, at parser.Span, text []byte) route.Result { return insert(c, at.Off, text) })
-	route.Func1(m, prefix+"rm", route.Anywhere, name, "Takes the "+what+" at hand out.",
+	route.Func1(m, prefix+"rm", route.Anywhere, name, "Removes the iterator's "+what+".",
 		func(c *route.Ctx, name []byte) route.Result {
 			it := named(list(of.Of(c)), name)
 			if it == nil {

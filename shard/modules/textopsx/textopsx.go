@@ -19,12 +19,12 @@ func Define(m *route.Module) {
 	route.Func1(m, "msg_set_buffer", route.InRequest|route.InReplies,
 		route.Text("message", "a whole message"),
 		"Makes the message another one of the same method, as if that had come.", setBuffer)
-	code := route.Int("code", 300, 699, "the new one")
+	code := route.Int("code", 300, 699, "the new status")
 	phrase := route.Text("reason", "the new reason phrase")
 	route.Func2(m, "change_reply_status", route.InReplies, code, phrase,
 		"Changes the status of a response that refuses; false for any other.", changeStatus)
 	route.Func1(m, "change_reply_status_code", route.InReplies, code,
-		"Is change_reply_status; the phrase stays.",
+		"The same as change_reply_status, keeping the phrase.",
 		func(c *route.Ctx, code int) route.Result {
 			return changeStatus(c, code, c.Msg.Bytes(c.Msg.Phrase))
 		})
