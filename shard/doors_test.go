@@ -20,6 +20,7 @@ import (
 	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
 	"viaduct/shard/txn"
+	"viaduct/shm"
 )
 
 // flowConns are the connections of a flow: each address that sent something over a stream has one,
@@ -309,6 +310,19 @@ func TestOutletStreamOptions(t *testing.T) {
 	o.never = 0
 	if o.lost != 1 || o.reopened != 2 {
 		t.Errorf("lost %d, reopened %d", o.lost, o.reopened)
+	}
+
+	// Responses that came back unwritten: of those only one finds a new connection.
+	w := &worker{outlet: o, count: new(shm.Counters)}
+	s.did = ""
+	w.streamsFailed([]streamFailure{
+		{Dst: dst, Message: []byte(response), Again: true},
+		{Dst: dst, Message: []byte(response)},                              // it took nothing, another connection would fare no better
+		{Dst: dst, Again: true},                                            // the bytes are gone
+		{Dst: dst, Message: []byte("SIP/2.0 200 OK\r\n\r\n"), Again: true}, // goes nowhere
+	})
+	if s.did != "7001" || o.lost != 4 || o.reopened != 3 || w.count[CountSendFailed] != 4 {
+		t.Errorf("sent %q, lost %d, reopened %d, failed %d", s.did, o.lost, o.reopened, w.count[CountSendFailed])
 	}
 }
 

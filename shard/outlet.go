@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"bytes"
+
 	"viaduct/netio"
 	"viaduct/netio/stream"
 	"viaduct/shard/blocklist"
@@ -45,6 +47,10 @@ type streamFailure struct {
 	Written bool
 	Again   bool // another connection may carry it
 	Ours    bool // the connection was opened by us
+	// Listener is the number of the one it was to leave by, and Message the response, if one was
+	// given back (txn.GiveBack).
+	Listener int
+	Message  []byte
 }
 
 // outlet is a shard's Sender. What leaves by a listener of datagrams goes to the Port, everything
@@ -107,6 +113,9 @@ func (o *outlet) End() {
 	noConnect := w&txn.NoConnect != 0
 	if response {
 		w |= txn.NoConnect
+		if !noConnect {
+			w |= txn.GiveBack
+		}
 	}
 	var p proxy.StreamTimeouts
 	if o.token != 0 && o.timeouts != nil {
@@ -119,7 +128,16 @@ func (o *outlet) End() {
 		o.lost++
 		return
 	}
-	o.reopen(w &^ txn.NoConnect)
+	o.reopen(bytes.Join(o.segments, nil), o.listener, &o.dst, w&^(txn.NoConnect|txn.GiveBack))
+}
+
+// again sends a response that its broken connection gave back over a new one, if that may help.
+func (o *outlet) again(f *streamFailure) {
+	if !f.Again || f.Message == nil {
+		o.lost++
+		return
+	}
+	o.reopen(f.Message, f.Listener, &f.Dst, 0)
 }
 
 // SetStreamOptions sets the options of the next message, which leaves by a stream.

@@ -43,19 +43,11 @@ func tokenOf(number uint64) uint64 { return (number+1)<<32 | 1 }
 // isReplyRetry reports whether a token is one of tokenOf.
 func isReplyRetry(token uint64) bool { return uint32(token) == 1 }
 
-// reopen sends the response at hand, whose connection is gone, over a new one.
-func (o *outlet) reopen(w txn.StreamOptions) {
-	var n int
-	for _, s := range o.segments {
-		n += len(s)
-	}
-	b := make([]byte, 0, n)
-	for _, s := range o.segments {
-		b = append(b, s...)
-	}
+// reopen sends a response, whose connection with dst is gone, over a new one. The bytes are kept.
+func (o *outlet) reopen(b []byte, listener int, dst *netio.Addr, w txn.StreamOptions) {
 	var m parser.Message
-	proto := o.by[o.listener].Proto
-	if m.Parse(b) != parser.OK || proto == netio.WS || proto == netio.WSS {
+	proto := o.by[listener].Proto
+	if proto == netio.WS || proto == netio.WSS || m.Parse(b) != parser.OK {
 		o.lost++ // a browser listens nowhere (RFC 7118 §5)
 		return
 	}
@@ -64,22 +56,22 @@ func (o *outlet) reopen(w txn.StreamOptions) {
 		o.lost++
 		return
 	}
-	to := o.dst
+	to := *dst
 	if to.Port = via.Port; to.Port == 0 {
 		to.Port = proto.DefaultPort()
 	}
 	r, token := &replyRetry{
-		message: b, host: via.Host.Of(b), port: via.Port, options: w, listener: o.listener,
+		message: b, host: via.Host.Of(b), port: via.Port, options: w, listener: listener,
 		tried: to,
 	}, uint64(0)
-	if n <= maxReplyRetryBytes {
+	if len(b) <= maxReplyRetryBytes {
 		token = tokenOf(o.retries.next)
 		o.retries.list[o.retries.next%maxReplyRetries] = *r
 		r = &o.retries.list[o.retries.next%maxReplyRetries]
 		o.retries.next++
 	}
 	r.token = token
-	if !o.sendReply(r, &to, o.listener) {
+	if !o.sendReply(r, &to, listener) {
 		o.lost++
 		return
 	}

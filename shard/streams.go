@@ -125,6 +125,11 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 			continue
 		}
 		w.count[CountSendFailed]++
+		if f.Token == 0 { // only a response is given back
+			w.outlet.again(f)
+			reported = true
+			continue
+		}
 		if f.Blames && !f.Written {
 			w.report(f.Token, f.Why)
 		}
@@ -134,7 +139,7 @@ func (w *worker) streamsFailed(failures []streamFailure) bool {
 				reported = true
 				w.replyRetryFailed(f.Token)
 			}
-		case f.Token != 0:
+		default:
 			reported = true
 			if f.Written {
 				w.tx.Taken(f.Token)

@@ -58,7 +58,8 @@ func (s *streamPort) End(w txn.StreamOptions, domain []byte, p proxy.StreamTimeo
 	if w != 0 || len(domain) > 0 || p != (proxy.StreamTimeouts{}) {
 		s.p.Options(stream.SendOptions{
 			NoConnect: w&txn.NoConnect != 0, CloseAfter: w&txn.CloseAfter != 0,
-			Domain: s.name(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send,
+			GiveBack: w&txn.GiveBack != 0,
+			Domain:   s.name(domain), ConnectTimeout: p.Connect, SendTimeout: p.Send,
 		})
 	}
 	s.p.End()
@@ -94,7 +95,7 @@ func (s *streamPort) Failures() []streamFailure {
 func failureOf(f stream.Failure) streamFailure {
 	t := streamFailure{
 		Token: f.Token, Dst: f.Dst, Why: blocklist.SendError, Cause: proxy.NotSent,
-		Detail: f.Text(),
+		Detail: f.Text(), Listener: f.Listener, Message: f.Message,
 	}
 	t.Dst.Proto = f.Proto
 	switch f.Reason {

@@ -241,12 +241,12 @@ func (c *conn) failure() string {
 func (c *conn) failAll(m *outMsg, why Reason, errno unix.Errno, established bool) {
 	for m != nil {
 		next := m.next
-		if m.token != 0 {
-			c.e.ports[m.shard].report(Failure{Token: m.token, Listener: int(c.k.listener),
-				Dst:   c.k.addr,
-				Proto: c.proto, Reason: why, Errno: errno, Established: established,
-				Outgoing: c.outgoing,
-				Stuck:    stuck(why), Detail: c.failure()})
+		if m.token != 0 || m.back {
+			c.e.ports[m.shard].report(Failure{
+				Token: m.token, Listener: int(c.k.listener), Dst: c.k.addr, Proto: c.proto,
+				Reason: why, Errno: errno, Established: established, Outgoing: c.outgoing,
+				Stuck: stuck(why), Detail: c.failure(), Message: m.giveBack(),
+			})
 		}
 		m.free()
 		m = next

@@ -125,7 +125,7 @@ func (e *Engine) start() (err error) {
 	if e.watcher, err = newWatcher(e); err != nil {
 		return err
 	}
-	go e.watcher.run()
+	e.watcher.start()
 	if err := e.startLoops(); err != nil {
 		return fmt.Errorf("cannot start the event loops: %w", err)
 	}
@@ -321,9 +321,6 @@ func (e *Engine) close() {
 	e.await(&e.pending)
 	for _, c := range e.registry.some(int(^uint(0) >> 1)) {
 		c.condemn(Stopping, 0)
-	}
-	if e.watcher != nil {
-		e.watcher.end()
 	}
 	// Every connection is in a loop by now, or on its way back to one; the loops close and release
 	// them before they end.

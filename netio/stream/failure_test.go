@@ -79,6 +79,49 @@ func TestClosedAfterSend(t *testing.T) {
 	}
 }
 
+// TestGivenBack: a message whose connection ends before the kernel has it comes back whole, under
+// TLS as it was before it was sealed; one that was written does not.
+func TestGivenBack(t *testing.T) {
+	r := newRig(t, 1)
+	m, p := message("response", 0), r.e.Port(0)
+	queue := func(c *net.TCPConn) netio.Addr {
+		r.write(c, message("request", 0))
+		src := r.recv(0, 1)[0].src
+		p.Options(SendOptions{NoConnect: true, GiveBack: true})
+		p.Queue(100, &src, 0, []byte(m))
+		if p.Last() != OK {
+			t.Fatal(p.Last())
+		}
+		return src
+	}
+	c := r.dial(0)
+	queue(c)
+	p.Flush()
+	read(t, c, len(m))
+	c.Close()
+	r.wait("the end", func() bool { return r.e.Stats().CurrentOpened == 0 })
+
+	c = r.dial(0)
+	src := queue(c) // and not flushed
+	_ = c.SetLinger(0)
+	c.Close()
+	f := r.failure(0)
+	if string(f.Message) != m || f.Token != 0 || f.Reason != Reset && f.Reason != Closed || f.Dst != src ||
+		!f.Established || f.Stuck {
+		t.Fatalf("%+v", f)
+	}
+	p.Flush()
+	if more := p.Failures(); len(more) != 0 {
+		t.Fatalf("%+v", more)
+	}
+	out := newOutMsg()
+	out.data, out.back = append(out.data, m...), true
+	out.raw, out.data = out.data, []byte("sealed")
+	if b := out.giveBack(); string(b) != m {
+		t.Fatalf("%q", b)
+	}
+}
+
 func TestAlias(t *testing.T) {
 	r := newRig(t, 2)
 	c := r.dial(0)

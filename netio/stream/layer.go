@@ -85,6 +85,9 @@ func (y *layers) websocket(l *loop, c *conn, in []byte) {
 // wrap brings a message into the form of the wire. The two buffers change places, so that none is
 // made.
 func (y *layers) wrap(l *loop, m *outMsg) (err error) {
+	if m.back && y.ws == nil { // a browser listens nowhere: what cannot be sent again is not kept
+		m.raw = append(m.raw[:0], m.data...)
+	}
 	if y.ws != nil && m.level == levelMessage {
 		l.scratch = wslayer.Frame(l.scratch[:0], m.data)
 		m.data, l.scratch = l.scratch, m.data

@@ -17,6 +17,9 @@ type SendOptions struct {
 	Domain string
 	// NoConnect fails with NoConnection instead of opening a connection.
 	NoConnect bool
+	// GiveBack returns the message in its Failure if the connection ends before the kernel has all
+	// of it, also without a token.
+	GiveBack bool
 	// CloseAfter closes the connection when the message, and all before it, are written.
 	CloseAfter bool
 	// ConnectTimeout is in place of Limits.ConnectTimeout if the message opens a connection; 0
@@ -70,7 +73,7 @@ func (p *Port) Begin(listener int, dst *netio.Addr, token uint64) {
 func (p *Port) Append(b []byte) { p.out.m.data = append(p.out.m.data, b...) }
 
 // End completes the message: it is queued, or has failed, which Last tells at once and Failures
-// later if there is a token.
+// later if there is a token. Without one, GiveBack has Failures tell of all but NoConnection.
 func (p *Port) End() {
 	m := p.out.m
 	p.out.m = nil
@@ -79,10 +82,11 @@ func (p *Port) End() {
 		p.out.last, p.out.opts = OK, SendOptions{}
 		return
 	}
+	m.back = p.out.opts.GiveBack
 	p.out.last = p.send(m)
 	p.out.opts = SendOptions{}
 	if why := p.out.last; why != OK {
-		if m.token != 0 {
+		if m.token != 0 || m.back && why != NoConnection {
 			to := &p.out.to
 			p.report(Failure{
 				Token: m.token, Listener: int(to.listener), Dst: to.addr,

@@ -12,7 +12,8 @@ import (
 type watcher struct {
 	e    *Engine
 	fd   int
-	stop int // eventfd
+	stop int           // eventfd
+	done chan struct{} // closed when run has ended; nil until it was started
 }
 
 func newWatcher(e *Engine) (*watcher, error) {
@@ -34,13 +35,24 @@ func newWatcher(e *Engine) (*watcher, error) {
 	return w, nil
 }
 
+// start runs the watcher in a goroutine.
+func (w *watcher) start() {
+	w.done = make(chan struct{})
+	go w.run()
+}
+
+// close ends the goroutine, if there is one, and then closes the descriptors it waits on.
 func (w *watcher) close() {
+	if w.done != nil {
+		_, _ = unix.Write(w.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		<-w.done
+	}
 	unix.Close(w.fd)
 	unix.Close(w.stop)
 }
 
-// run ends when end was called.
 func (w *watcher) run() {
+	defer close(w.done)
 	var events [128]unix.EpollEvent
 	for {
 		n, err := unix.EpollWait(w.fd, events[:], -1)
@@ -65,10 +77,6 @@ func (w *watcher) run() {
 			}
 		}
 	}
-}
-
-func (w *watcher) end() {
-	_, _ = unix.Write(w.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 }
 
 // watch asks for one wake-up when c can be written to. The kernel forgets c when its last

@@ -27,6 +27,8 @@ type outMsg struct {
 	token uint64
 	shard int32
 	level level
+	back  bool   // SendOptions.GiveBack
+	raw   []byte // what data was before a layer changed it, kept for back
 	// an HTTP response, of which a connection has one at a time: ConnWqMax is not for it
 	answer bool
 	next   *outMsg
@@ -37,7 +39,9 @@ var outMsgs = sync.Pool{New: func() any { return new(outMsg) }}
 func newOutMsg() *outMsg {
 	m := outMsgs.Get().(*outMsg)
 	m.data = m.data[:0]
-	m.off, m.token, m.shard, m.level, m.answer, m.next = 0, 0, 0, levelMessage, false, nil
+	m.raw = m.raw[:0]
+	m.off, m.token, m.shard, m.level = 0, 0, 0, levelMessage
+	m.back, m.answer, m.next = false, false, nil
 	return m
 }
 
@@ -45,8 +49,25 @@ func (m *outMsg) free() {
 	if cap(m.data) > pooledBytes {
 		m.data = nil
 	}
+	if cap(m.raw) > pooledBytes {
+		m.raw = nil
+	}
 	m.next = nil
 	outMsgs.Put(m)
+}
+
+// giveBack takes the message, as it was sent, out of m for its sender. It returns nil if the sender
+// did not ask for it.
+func (m *outMsg) giveBack() (message []byte) {
+	switch {
+	case !m.back:
+		return nil
+	case len(m.raw) > 0:
+		message, m.raw = m.raw, nil
+	default:
+		message, m.data = m.data, nil
+	}
+	return message
 }
 
 // shrink gives back what the message does not use, before it waits for a peer: the limits count its
@@ -395,7 +416,10 @@ type Failure struct {
 	Established bool       // the connection had been
 	Outgoing    bool       // it was opened by us
 	Stuck       bool       // it ended because the peer took nothing
-	Detail      string     // of a handshake: what was wrong
+	// Message is the message, if it was sent with SendOptions.GiveBack and not written whole. It
+	// belongs to whoever takes the failure.
+	Message []byte
+	Detail  string // of a handshake: what was wrong
 }
 
 // Text says in words why.

@@ -9,6 +9,9 @@ const (
 	NoConnect StreamOptions = 1 << iota
 	// CloseAfter closes the connection once the message, and everything before it, is written.
 	CloseAfter
+	// GiveBack returns the message with its failure if its connection ends before the message is
+	// written.
+	GiveBack
 )
 
 // SetReplyOptions sets what the responses of tx ask of their stream. Only a final response closes
