@@ -47,6 +47,9 @@ type compiler struct {
 	labels  []target  // what each label stands for
 	targets []*target // targets outside of the step table, to be linked
 	back    *target   // where the route call being compiled returns to
+	// See inline.go.
+	inlinings []inlining        // of the route being compiled
+	copies    map[target]target // where the calls that were replaced lead
 }
 
 // outside is the target of break where there is no while or switch around it.

@@ -108,7 +108,8 @@ func (u *uriCache) get(src []byte) *parser.URI {
 	return &u.uri
 }
 
-func (u *uriCache) forget() { u.src = nil }
+// forget keeps the pointer, which costs nothing: a length of 0 fits no URI.
+func (u *uriCache) forget() { u.src = u.src[:0] }
 
 // moved passes on the result of a function that may have set the Request-URI or the outbound URI.
 func (c *Ctx) moved(result int) int {

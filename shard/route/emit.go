@@ -58,18 +58,19 @@ func (cc *compiler) atom(build func()) target {
 	return entry
 }
 
-// link replaces all labels by the indices of steps.
+// link replaces all labels by the indices of steps, and calls by copies of what they call.
 func (cc *compiler) link() {
 	for i := range cc.prog.steps {
 		s := &cc.prog.steps[i]
 		s.yes, s.no = cc.resolve(s.yes), cc.resolve(s.no)
 	}
+	cc.inline()
 	cc.prog.link()
 	for _, t := range cc.targets {
-		*t = cc.resolve(*t)
+		*t = cc.copied(cc.resolve(*t))
 	}
 	for _, rt := range cc.prog.routes {
-		rt.entry = cc.resolve(rt.label)
+		rt.entry = cc.copied(cc.resolve(rt.label))
 	}
 	if cc.prog.namesRoutes {
 		cc.prog.byName = map[string]*routeCode{}
@@ -198,6 +199,7 @@ func (cc *compiler) routeCall(x *syntax.Call, yes, no target) target {
 		}
 		call, to := cc.pushes(x, rt, at, yes != no)
 		cc.place(step{do: cc.unsetting(call), yes: to, no: to})
+		cc.mayInline(rt, at)
 		if yes != no {
 			cc.define(at, cc.here())
 			cc.prog.steps = append(cc.prog.steps, step{do: returned, yes: yes, no: no})

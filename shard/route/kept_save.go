@@ -167,7 +167,9 @@ func (c *Ctx) takeKept() {
 	tx := c.Tx
 	if c.Request != nil {
 		tx = c.Request.Tx
-		c.Request.Keeper = c
+		if c.Request.Keeper == nil {
+			c.Request.Keeper = c // always the shard's one
+		}
 	}
 	if tx == nil || tx.Saved() == 0 || c.kind == CoreReplyRoute {
 		c.kept.reset()

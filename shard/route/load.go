@@ -27,6 +27,8 @@ type Options struct {
 	// Survey, unless it is nil, is filled with what the file uses. The file is then only examined:
 	// a missing data file is a warning.
 	Survey *Survey
+
+	noCopies bool // routes are called, and not copied to where they are called
 }
 
 // Load compiles the configuration file src, which messages call file. If src is nil, Load reads
@@ -56,7 +58,7 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 	}
 	tree, found := syntax.Parse(file, string(src),
 		syntax.Source{ReadFile: read, Defines: opt.Defines, Settings: coreNames})
-	ld := &loader{found, opt.Survey}
+	ld := &loader{found, opt.Survey, opt.noCopies}
 	prog, set := ld.compile(tree, opt.Modules)
 	prog.hash = seen.of(prog)
 	found.Sort()
@@ -113,7 +115,8 @@ func (h *sourceHash) of(p *Program) uint64 {
 // loader is one run of Load. It collects the findings.
 type loader struct {
 	*syntax.Findings
-	survey *Survey // nil unless Options asks for one
+	survey   *Survey // nil unless Options asks for one
+	noCopies bool
 }
 
 func (ld *loader) errorf(pos Pos, format string, args ...any) { ld.Errorf(pos, format, args...) }

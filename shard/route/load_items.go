@@ -61,10 +61,10 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 		}
 	}
 	cc.tellAbsent()
+	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
 	cc.finish(Pos{File: file.Name, Line: 1, Col: 1})
 	prog.nvars = len(cc.vars)
 	cc.begun()
-	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
 	return prog, set
 }
 
@@ -412,10 +412,13 @@ func (cc *compiler) neverRun(it *syntax.Item) string {
 func (cc *compiler) fill(rt *routeCode, it *syntax.Item) {
 	rt.tooDeep = []byte(it.Pos.String() + ": route(" + rt.name +
 		") is nested deeper than max_recursive_level")
-	start := cc.here()
-	cc.inRoute = rt.name
+	rt.start = cc.here()
+	cc.inRoute, cc.inlinings = rt.name, nil
+	targets, waits := len(cc.targets), len(cc.prog.waits)
 	cc.define(rt.label, cc.routeBody(it.Body))
-	rt.size, rt.there = int32(cc.here()-start), true
+	rt.size, rt.there = int32(cc.here()-rt.start), true
+	rt.calls = cc.inlinings // each of them has one of the targets
+	rt.frameless = len(cc.targets)-targets == len(rt.calls) && len(cc.prog.waits) == waits
 	cc.prog.routes = append(cc.prog.routes, rt)
 	rt.number = int32(len(cc.prog.routes))
 }

@@ -149,13 +149,18 @@ func (p *Program) Selections() []Selection { return p.selections }
 
 // routeCode is one compiled routing block.
 type routeCode struct {
-	name    string
-	label   target // where it begins, until the program is linked
-	entry   target // where it begins, from then on
-	size    int32  // in steps
-	number  int32  // among the program's routes, from 1
-	there   bool   // the file has it
-	tooDeep []byte // the log line if it is called too deep
+	name   string
+	label  target // where it begins, until the program is linked
+	entry  target // where it begins, from then on
+	start  target // its first step
+	size   int32  // in steps
+	number int32  // among the program's routes, from 1
+	there  bool   // the file has it
+	// frameless says that its steps may be copied to where it is called, together with those of the
+	// routes in calls; see inline.go
+	frameless bool
+	calls     []inlining
+	tooDeep   []byte // the log line if it is called too deep
 }
 
 // Ctx is a run: what its functions may touch. A shard has one, made by NewCtx, and uses it for one

@@ -17,7 +17,8 @@ import (
 func runBody(t testing.TB, h *bench, body string) (Outcome, *Ctx) {
 	t.Helper()
 	body, routes, _ := strings.Cut(body, "%%")
-	p, _, _, err := loadText(allModules+`modparam("xlog", "prefix", "")`+"\nrequest_route {\n"+body+"\n}\n"+routes, nil)
+	src := allModules + `modparam("xlog", "prefix", "")` + "\nrequest_route {\n" + body + "\n}\n" + routes
+	p, _, _, err := loadText(src, nil)
 	if err != nil {
 		t.Fatalf("%s\nis refused: %v", body, err)
 	}
@@ -27,6 +28,16 @@ func runBody(t testing.TB, h *bench, body string) (Outcome, *Ctx) {
 	h.calls = nil
 	if o2 := h.request(p); o2 != o || strings.Join(h.calls, "\n") != strings.Join(calls, "\n") {
 		t.Errorf("%s\ngives %d %q, then %d %q", body, o, calls, o2, h.calls)
+	}
+	// So must the program whose routes are called, and not copied to where they are called.
+	called, _, _, err := Load("x.cfg", []byte(src), Options{Modules: testModules, noCopies: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	called.onOneShard()
+	h.calls = nil
+	if o2 := h.request(called); o2 != o || strings.Join(h.calls, "\n") != strings.Join(calls, "\n") {
+		t.Errorf("%s\ngives %d %q, and %d %q where routes are called", body, o, calls, o2, h.calls)
 	}
 	h.calls, h.ruri, h.duri = calls, ruri, duri
 	return o, h.c
