@@ -234,7 +234,7 @@ func (c *Ctx) readFrames(r *heldReader) {
 	}
 	for range n {
 		f := frame{back: target(r.signed()), temps: int32(r.number())}
-		if int(f.back) >= len(c.prog.steps) || f.temps < 0 {
+		if int(f.back) >= len(c.prog.linked) || f.temps < 0 {
 			r.bad = true
 			return
 		}

@@ -22,7 +22,7 @@ func TestCopiedRoutes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return len(p.steps)
+			return len(p.linked)
 		}
 		if got := steps(false) > steps(true); got != copied {
 			t.Errorf("%s\nis copied: %v, want %v", body, got, copied)

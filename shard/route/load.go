@@ -61,6 +61,7 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 	ld := &loader{found, opt.Survey, opt.noCopies}
 	prog, set := ld.compile(tree, opt.Modules)
 	prog.hash = seen.of(prog)
+	prog.steps = nil
 	found.Sort()
 	if opt.Survey != nil {
 		opt.Survey.Errors, opt.Survey.Warnings = found.Errors, found.Warnings

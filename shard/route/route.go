@@ -117,11 +117,11 @@ type Program struct {
 	routes       []*routeCode
 	byName       map[string]*routeCode // route[NAME], if a call computes its name
 	namesRoutes  bool                  // a call computes its name
-	steps        []step
-	linked       []linked     // the steps in the form that run executes
-	http         *httpService // nil means no module serves HTTP
-	waits        []target     // the steps where a run may be held
-	tables       []string     // the names of the arena's tables that it has opened
+	steps        []step                // until the program is loaded
+	linked       []linked              // the steps in the form that run executes
+	http         *httpService          // nil means no module serves HTTP
+	waits        []target              // the steps where a run may be held
+	tables       []string              // the names of the arena's tables that it has opened
 	openNotes    []string
 	nvars        int // distinct $var() names
 	begins       []beginning

@@ -1,7 +1,5 @@
 package route
 
-import "slices"
-
 // Result is the result of a step, or of a function of a module: above 0 is yes, below 0 is no. With
 // 0 the run leaves the path of the steps: the script ends as with exit, unless run.stop says
 // something else.
@@ -111,7 +109,8 @@ func (p *Program) at(t target) *linked {
 	return &p.linked[t]
 }
 
-// link makes the table that run executes.
+// link makes the table that run executes. The steps themselves are given up when their hash is
+// known.
 func (p *Program) link() {
 	p.linked = make([]linked, len(p.steps))
 	for i, s := range p.steps {
@@ -123,12 +122,23 @@ func (p *Program) link() {
 // is for tests that let steps fail or watch them.
 func (p *Program) Around(around func(do func() Result) Result) *Program {
 	q := *p
-	q.steps = slices.Clone(p.steps)
-	for i := range q.steps {
-		do := p.steps[i].do
-		q.steps[i].do = func(c *Ctx) Result { return around(func() Result { return do(c) }) }
+	q.linked = make([]linked, len(p.linked))
+	copies := make(map[*linked]*linked, len(p.linked))
+	for i := range p.linked {
+		copies[&p.linked[i]] = &q.linked[i]
 	}
-	q.link()
+	copied := func(s *linked) *linked {
+		if s.do == nil {
+			return s // an end
+		}
+		return copies[s]
+	}
+	for i, s := range p.linked {
+		s.yes, s.no = copied(s.yes), copied(s.no)
+		do := s.do
+		s.do = func(c *Ctx) Result { return around(func() Result { return do(c) }) }
+		q.linked[i] = s
+	}
 	return &q
 }
 
