@@ -200,8 +200,11 @@ func (w *weather) respond(at string, s *uas, response []byte) {
 // ask begins a client transaction.
 func (w *weather) ask(from string, request []byte, m *parser.Message) {
 	key, _ := transactionOf(m)
-	if w.uac[key] != nil {
-		w.toProxy(from, request) // the text repeats it
+	if c := w.uac[key]; c != nil {
+		// The text repeats it. Timer J of a 500 that came early may be over at stopAt.
+		if w.now < c.stopAt-int64(time.Second) {
+			w.toProxy(from, request)
+		}
 		return
 	}
 	c := &uac{
