@@ -28,14 +28,15 @@ func headerValues(m *route.Module) {
 		"Adds a value after an existing one; without an index, or if that value is missing, in a "+
 			"row of its own.", appendValue)
 	route.Func2(m, "insert_hf_value", in, one, text,
-		"Adds a value in front of one that is there; without an index in a row of its own in front of "+
-			"the first.", insertValue)
+		"Adds a value in front of an existing one; without an index, in a row of its own in front "+
+			"of the first.", insertValue)
 	remove := func(rows bool) func(c *route.Ctx, t target) route.Result {
 		return func(c *route.Ctx, t target) route.Result { return removeValue(c, &t, rows) }
 	}
 	route.Func1(m, "remove_hf_value", in, each,
-		"Takes a value out, or a parameter of one. False: it is not there.", remove(false))
-	route.Func1(m, "remove_hf_value2", in, each, "Is remove_hf_value for whole rows.", remove(true))
+		"Removes a value, or a parameter of one. False: there is no such value.", remove(false))
+	route.Func1(m, "remove_hf_value2", in, each, "The same as remove_hf_value, for "+
+		"whole rows.", remove(true))
 	assign := func(rows bool) func(c *route.Ctx, t target, text []byte) route.Result {
 		return func(c *route.Ctx, t target, text []byte) route.Result {
 			return assignValue(c, &t, text, rows)
@@ -52,7 +53,7 @@ func headerValues(m *route.Module) {
 		"the name of a header field",
 		func(s string) (target, bool) { return target{name: s, all: true}, route.IsToken(s) })
 	route.Func2(m, "include_hf_value", in, name, text,
-		"Adds a value behind those of the first row unless one is that.",
+		"Adds a value after those of the first row, unless it is there already.",
 		func(c *route.Ctx, t target, text []byte) route.Result {
 			switch {
 			case !noLineEnd(text):
@@ -66,7 +67,7 @@ func headerValues(m *route.Module) {
 			}
 			return c.Insert(c.Msg.Headers[i].Value.End(), append(append(c.Room(), ','), text...))
 		})
-	route.Func2(m, "exclude_hf_value", in, name, text, "Takes all values out that are a text.",
+	route.Func2(m, "exclude_hf_value", in, name, text, "Removes all values that equal a text.",
 		func(c *route.Ctx, t target, text []byte) route.Result {
 			_, r := t.each(c, false, func(v value) route.Result {
 				if !bytes.EqualFold(c.Msg.Bytes(v.text), text) {
@@ -76,7 +77,8 @@ func headerValues(m *route.Module) {
 			})
 			return r
 		})
-	route.Func2(m, "hf_value_exists", in, name, text, "Tells whether one of the values is a text.",
+	route.Func2(m, "hf_value_exists", in, name, text, "Tells whether one of the values equals a "+
+		"text.",
 		func(c *route.Ctx, t target, text []byte) route.Result { return route.Truth(has(c, &t, text)) })
 }
 

@@ -96,7 +96,7 @@ func iterate(m *route.Module) {
 		func(_ *route.Ctx, it *iterator) (parser.Span, bool) { return it.line, it.line.Len > 0 })
 	name := route.Text("name", "the name of the iterator")
 	route.Func1(m, "hf_iterator_prev", route.Anywhere, name,
-		"Goes back to the header before, and from the first in front of it.",
+		"Goes back to the previous header, and from the first one to in front of it.",
 		func(c *route.Ctx, name []byte) route.Result {
 			it := named(&of.Of(c).headers, name)
 			if it == nil || it.row >= len(c.Msg.Headers) {
@@ -121,7 +121,7 @@ func iterate(m *route.Module) {
 		}
 		return &c.Msg.Headers[it.row]
 	}
-	value("hfitname", "The name of the header that an iterator stands at.",
+	value("hfitname", "The name of the header that an iterator is at.",
 		func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool) {
 			if h := header(c, s, name); h != nil {
 				return c.Msg.Bytes(h.Name), true
@@ -134,7 +134,7 @@ func iterate(m *route.Module) {
 		}
 		return nil, false
 	})
-	value("blitval", "The line that an iterator stands at, with its end.",
+	value("blitval", "The line that an iterator is at, with its line end.",
 		func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool) {
 			if it := named(&s.lines, name); it != nil && it.line.Len > 0 {
 				return c.Msg.Bytes(it.line), true
@@ -150,7 +150,7 @@ func declare(m *route.Module, of *route.PerShard[iterators], prefix string,
 		bool)) {
 	name := route.Text("name", "the name of the iterator")
 	route.Func1(m, prefix+"start", route.Anywhere, name,
-		"Begins to go through each "+what+". There may be 4 at once, until the run ends.",
+		"Begins to go through each "+what+". A run may have 4 such iterators at once.",
 		func(c *route.Ctx, name []byte) route.Result {
 			s := of.Of(c)
 			if !s.armed {
@@ -169,7 +169,7 @@ func declare(m *route.Module, of *route.PerShard[iterators], prefix string,
 			return 1
 		})
 	route.Func1(m, prefix+"next", route.Anywhere, name,
-		"Goes to the next "+what+", first to the first. False: there is none.",
+		"Goes to the next "+what+", at first to the first one. False: there is none.",
 		func(c *route.Ctx, name []byte) route.Result {
 			it := named(list(of.Of(c)), name)
 			return route.Truth(it != nil && next(c, it))

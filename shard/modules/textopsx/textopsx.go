@@ -13,12 +13,13 @@ import (
 // Define is the module.
 func Define(m *route.Module) {
 	route.Func0(m, "msg_apply_changes", route.InRequest|route.InReplies,
-		"Makes the message what it would leave as, without our Via and Record-Route, so that "+
-			"what comes later sees the edits made so far.",
+		"Applies the edits made so far to the message, so that what comes later sees them. Our "+
+			"Via and Record-Route are not added.",
 		func(c *route.Ctx) route.Result { return c.ApplyChanges() })
 	route.Func1(m, "msg_set_buffer", route.InRequest|route.InReplies,
 		route.Text("message", "a whole message"),
-		"Makes the message another one of the same method, as if that had come.", setBuffer)
+		"Replaces the message by another one of the same method, as if that had "+
+			"been received.", setBuffer)
 	code := route.Int("code", 300, 699, "the new status")
 	phrase := route.Text("reason", "the new reason phrase")
 	route.Func2(m, "change_reply_status", route.InReplies, code, phrase,
@@ -32,7 +33,7 @@ func Define(m *route.Module) {
 		"Removes the body. Content-Type stays, as in Kamailio.", removeBody)
 	value, pattern := route.Text("text", "a text"),
 		route.Text("pattern", "a pattern of the shell: *, ?, [a-c]")
-	flags := route.Optional(route.Enum("flags", `"i"`, "is no flag", "i: case does not matter",
+	flags := route.Optional(route.Enum("flags", `"i"`, "is no flag", "i: case is ignored",
 		route.Word[bool]{Word: "i", Value: true}), false)
 	route.Func3(m, "fnmatch", route.Anywhere, value, pattern, flags,
 		"Tells whether a text matches a pattern (fnmatch(3)).",
@@ -40,7 +41,7 @@ func Define(m *route.Module) {
 			return route.Truth(route.Fnmatch(pattern, text, fold))
 		})
 	re := route.Parsed("re", "a pattern", "is no extended regular expression (POSIX)",
-		"what the names of those that stay match",
+		"the pattern for the names to keep",
 		func(s string) (*regexp.Regexp, bool) {
 			re, err := route.CompilePattern(s, 0)
 			return re, err == nil

@@ -9,7 +9,7 @@ import (
 func lookups(m *route.Module) {
 	const in = route.InRequest
 	route.Func0(m, "t_lookup_request", in,
-		"Tells whether the request has its transaction. What repeats one never comes to a route.",
+		"Tells whether the request has its transaction. A retransmission never reaches a route.",
 		func(c *route.Ctx) route.Result {
 			r := c.Request
 			return route.Truth(r.HasTransaction() || r.M.Method == parser.ACK && r.Invite != nil)
@@ -28,8 +28,8 @@ func lookups(m *route.Module) {
 			return 1
 		})
 	route.Func0(m, "t_relay_cancel", in,
-		"Cancels what the INVITE that a CANCEL names was sent to, and ends the script. True: there is "+
-			"no such INVITE.",
+		"Cancels the branches of the INVITE that a CANCEL names, and ends the script. True: there "+
+			"is no such INVITE.",
 		func(c *route.Ctx) route.Result {
 			if c.Request.M.Method != parser.CANCEL || c.Request.Invite == nil {
 				return 1
@@ -40,7 +40,7 @@ func lookups(m *route.Module) {
 			return 0 // as exit does
 		})
 	route.Func0(m, "t_release", in,
-		"Gives the transaction up that is not answered yet: nobody hears of it.",
+		"Gives up a transaction that is not answered yet: nobody is answered.",
 		func(c *route.Ctx) route.Result {
 			if c.Request.Tx == nil {
 				return -1
@@ -50,10 +50,10 @@ func lookups(m *route.Module) {
 			}
 			return 1
 		})
-	route.Func0(m, "t_retransmit_reply", in, "Sends the last response of the transaction once more.",
+	route.Func0(m, "t_retransmit_reply", in, "Sends the last response of the transaction again.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Request.RepeatReply()) })
 	route.Func0(m, "t_save_lumps", in,
-		"Keeps what was changed so far for the routes that run later: what comes behind is for the "+
+		"Keeps the changes made so far for the routes that run later. Later changes are for the "+
 			"next relay alone.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Request.KeepDecisions()) })
 	route.Func0(m, "t_is_expired", route.WithTransaction,

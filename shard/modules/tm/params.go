@@ -16,13 +16,13 @@ func parameters(m *route.Module) {
 	m.DurationVar(&t.C, "fr_inv_timer", time.Millisecond, 1, route.MaxMillis,
 		"How long an INVITE waits for a final response after a provisional one (Timer C).")
 	m.DurationVar(&t.MaxInvite, "max_inv_lifetime", time.Millisecond, 0, route.MaxMillis,
-		"Ends an INVITE transaction, whatever its state; 0: nothing but Timer C does.")
+		"Ends an INVITE transaction, whatever its state; 0: only Timer C does.")
 	m.DurationVar(&t.MaxNonInvite, "max_noninv_lifetime", time.Millisecond, 0, route.MaxMillis,
 		"Ends any other transaction.")
 	m.DurationVar(&t.Wait, "wt_timer", time.Millisecond, 0, route.MaxMillis,
 		"How long a completed transaction absorbs retransmissions (Timers D, J, L and M).")
 	m.DurationVar(&t.T4, "t4_timer", time.Millisecond, 1, route.MaxMillis,
-		"T4, for Timers I and K. Not Kamailio's, which has no such timer.")
+		"Viaduct's own: T4, for Timers I and K. Kamailio has no such timer.")
 	m.DurationVar(&t.T1, "retr_timer1", time.Millisecond, 1, route.MaxMillis,
 		"T1 (RFC 3261 §17.1.1.1).")
 	m.DurationVar(&t.T2, "retr_timer2", time.Millisecond, 1, route.MaxMillis,
@@ -34,9 +34,10 @@ func parameters(m *route.Module) {
 	m.TextVar(&s.TryingReason, "auto_inv_100_reason",
 		"The reason phrase of that 100.")
 	m.IntVar((*int)(&s.FailureReplies), "failure_reply_mode", 0, 3,
-		"What a failure_route sees of the branches before.")
+		"What a failure_route sees of earlier branches.")
 	failover := m.Text("failover_reply_codes", "",
-		"Responses that try the next address, as class=5;code=408; empty: 503 and silence.")
+		"The responses after which the next address is tried, such as class=5;code=408; empty: "+
+			"503 and silence.")
 	m.IntVar(&s.LocalPenalty, "faked_reply_prio", -1<<31, 1<<31-1,
 		"Makes the 408 and 503 made here worse than responses that came, 1000 being a class of "+
 			"responses; below 0 better. Of the same class what came is better already. Kamailio "+
@@ -44,38 +45,39 @@ func parameters(m *route.Module) {
 	m.BoolVar(&s.Remap503, "remap_503_500",
 		"Whether a 503 is passed on as 500 (§16.7 item 6).")
 	m.BoolVar(&s.RetryRefused, "retry_refused",
-		"Whether a request that its only destination refuses by ICMP is sent once more. Not "+
-			"Kamailio's.")
+		"Viaduct's own: whether a request that its only destination refuses by ICMP is sent once "+
+			"more.")
 	m.IntVar((*int)(&t.CancelBefore), "cancel_b_method", 0, 2,
 		"0: a branch without a response counts as 487. 1: its CANCEL waits for one (§9.1). 2: it "+
 			"is sent at once.")
 	m.IntVar((*int)(&s.UnmatchedCancel), "unmatched_cancel", 0, 2,
-		"A CANCEL without a transaction is forwarded 0 statefully, 1 statelessly (§16.10), 2 not "+
-			"at all.")
+		"How a CANCEL without a transaction is forwarded: 0 statefully, 1 statelessly (§16.10), 2 "+
+			"not at all.")
 	m.BoolVar(&s.AggregateChallenges, "aggregate_challenges",
 		"Whether the challenges of all 401 and 407 are joined (§16.7 item 7).")
 	m.BoolVar(&s.Disable6xxBlock, "disable_6xx_block",
-		"Whether a 6xx is a failure like others.")
+		"Whether a 6xx is treated like any other failure.")
 	noisy := m.Bool("noisy_ctimer", true,
 		"0: an INVITE without failure route, whose only branch had no response at all, ends without a "+
 			"final response.")
 	m.BoolVar(&t.Relay100, "relay_100",
 		"Whether a 100 is passed on, which §16.7 item 5 forbids.")
 	m.BoolVar(&s.PassFormer, "pass_former_replies",
-		"Whether responses to what a process before this one sent are passed on by their Via. "+
-			"Not Kamailio's, which passes every stray on.")
+		"Viaduct's own: whether responses to what an earlier process sent are passed on by their "+
+			"Via. Kamailio passes on every stray response.")
 	m.BoolVar(&s.LocalReason, "local_cancel_reason",
 		"Whether a CANCEL made here has a Reason (RFC 3326).")
 	m.BoolVar(&s.E2EReason, "e2e_cancel_reason",
-		"Whether the Reason of a CANCEL that came is passed on.")
+		"Whether the Reason of a received CANCEL is passed on.")
 	m.TextVar(&t.HopHeaders, "ac_extra_hdrs",
-		"What the names of headers begin with that CANCEL and ACK made here copy from the INVITE.")
+		"A prefix: a CANCEL or ACK made here copies the headers whose names begin with it from "+
+			"the INVITE.")
 	m.IntVar(&s.DefaultCode, "default_code", 400, 699,
-		"The status when the script did not answer.")
+		"The status of the answer when the script gave none.")
 	m.TextVar(&s.DefaultReason, "default_reason",
 		"Its reason phrase.")
 	m.IntVar(&s.TimeoutStatus, "reply_408_code", 400, 699,
-		"The status that takes the place of a 408 made here.")
+		"The status sent instead of a 408 made here.")
 	m.Each("on_sl_reply", func(name string) error {
 		m.StrayReplyRoute(name)
 		return nil
@@ -83,15 +85,15 @@ func parameters(m *route.Module) {
 	m.BoolVar(&list.Use503, "blst_503",
 		"Whether a 503 lists its sender as blocked.")
 	m.DurationVar(&list.Def503, "blst_503_def_timeout", time.Second, 0, route.MaxSeconds,
-		"For how many seconds, without Retry-After.")
+		"For how many seconds a 503 without Retry-After does so.")
 	m.DurationVar(&list.Min503, "blst_503_min_timeout", time.Second, 0, route.MaxSeconds,
-		"The fewest seconds.")
+		"The minimum number of seconds, whatever Retry-After says.")
 	m.DurationVar(&list.Max503, "blst_503_max_timeout", time.Second, 0, route.MaxSeconds,
-		"The most seconds.")
+		"The maximum number of seconds, whatever Retry-After says.")
 	m.BitsVar(&list.MethodsAdd, "blst_methods_add",
 		"Methods whose failures list a destination, as bits.")
 	m.BitsVar(&list.MethodsLookup, "blst_methods_lookup",
-		"Methods that keep off listed destinations, as bits.")
+		"Methods that avoid listed destinations, as bits.")
 	m.Check("failover_reply_codes", func(codes string, _ int64) string {
 		if _, err := balance.ParseReplyCodes(codes); err != nil {
 			return "failover_reply_codes: " + err.Error()

@@ -9,27 +9,27 @@ import (
 // relays are the functions that forward a request.
 func relays(m *route.Module) {
 	const in = route.InRequest | route.InFailure
-	host := route.Optional(route.Special("host", "where to, known at load"), struct{}{})
+	host := route.Optional(route.Special("host", "the destination, known at load"), struct{}{})
 	port := route.Optional(route.Special("port", "its port"), struct{}{})
 	m.Func(route.Func{Name: "t_relay", In: in, Args: []route.AnyArg{host, port}, Build: relay,
-		Doc: "Forwards the request statefully: to $du, else to the Request-URI, or to host and " +
-			"port."})
+		Doc: "Forwards the request statefully: to host and port, or else to $du, or else to the " +
+			"Request-URI."})
 	to := route.Optional(route.Special("destination",
 		`"proto:host:port", known at load`), struct{}{})
 	flags := route.Optional(route.Special("flags",
 		"1: no 100. 2: no response if that fails. 4: no other address of the name"), struct{}{})
 	m.Func(route.Func{Name: "t_relay_to", In: in, Args: []route.AnyArg{to, flags}, Build: relayTo,
 		Doc: "Forwards the request statefully. A single number is the flags."})
-	both := []route.AnyArg{route.Special("host", "where to, known at load"),
+	both := []route.AnyArg{route.Special("host", "the destination, known at load"),
 		route.Special("port", "its port")}
 	m.Func(route.Func{Name: "t_forward_nonack", In: route.InRequest, Args: both, Build: relay,
-		Doc: "Is t_relay(host, port)."})
+		Doc: "The same as t_relay(host, port)."})
 	for name, proto := range map[string]route.Transport{
 		"t_forward_nonack_udp": route.UDP, "t_forward_nonack_tcp": route.TCP,
 		"t_forward_nonack_tls": route.TLS, "t_forward_nonack_sctp": route.SCTP,
 	} {
 		m.Func(route.Func{Name: name, In: route.InRequest, Args: both, Build: relayOver(proto),
-			Doc: "Is t_relay(host, port) over the protocol that the name says."})
+			Doc: "The same as t_relay(host, port), over the protocol in the function's name."})
 	}
 	for name, proto := range map[string]route.Transport{
 		"t_relay_to_udp": route.UDP, "t_relay_to_tcp": route.TCP, "t_relay_to_tls": route.TLS,
@@ -37,7 +37,7 @@ func relays(m *route.Module) {
 	} {
 		m.Func(route.Func{Name: name, In: in, Args: []route.AnyArg{host, port},
 			Build: relayOver(proto),
-			Doc:   "Forwards the request statefully over the protocol that the name says."})
+			Doc:   "Forwards the request statefully over the protocol in the function's name."})
 	}
 }
 

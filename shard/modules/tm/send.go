@@ -22,17 +22,17 @@ func sends(m *route.Module) {
 	userAgent := m.Settings().UserAgent
 	args := []route.Arg[[]byte]{route.Text("method", "the method"),
 		route.Text("ruri", "the Request-URI"),
-		route.Text("nexthop", "a URI that says where it goes; empty: ruri does"),
-		route.Text("socket", "proto:host:port of the listener it leaves by; empty: the one that suits"),
-		route.Text("headers", "rows; From and To at least, Content-Type where there is a body"),
+		route.Text("nexthop", "a URI that says where it goes; empty: ruri"),
+		route.Text("socket", "proto:host:port of the listener it leaves by; empty: one that fits"),
+		route.Text("headers", "rows; From and To at least, and Content-Type if there is a body"),
 		route.Text("body", "the body, or empty")}
 	list := make([]route.AnyArg, len(args))
 	for i := range args {
 		list[i] = args[i]
 	}
 	m.Func(route.Func{Name: "t_uac_send", In: route.Anywhere, Args: list,
-		Doc: "Sends a request of its own, and asks for nothing of what becomes of it. From gets a " +
-			"tag if it has none. False: it would be no request, or nobody can be sent it.",
+		Doc: "Sends a new request, without waiting for its outcome. From gets a tag if it has " +
+			"none. False: the request would not be valid, or it cannot be sent.",
 		Build: func(b *route.Build) route.Call {
 			in := make([]route.Input[[]byte], len(args))
 			for i := range args {

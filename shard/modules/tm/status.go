@@ -13,10 +13,11 @@ func statuses(m *route.Module) {
 	m.Func(route.Func{Name: "t_check_status",
 		In:   route.InRequest | route.InFailure | route.InReplies,
 		Args: []route.AnyArg{pattern},
-		Doc: "Holds the status of the best response, in a reply route of the response, against " +
-			"a pattern.",
+		Doc: "Tells whether the status of the best response, or in a reply route of the response, " +
+			"matches a pattern.",
 		Build: checkStatus})
-	route.Func0(m, "t_get_status_code", route.Anywhere, "Is that status, below 0 if there is none.",
+	route.Func0(m, "t_get_status_code", route.Anywhere, "Returns that status, below 0 if there is "+
+		"none.",
 		func(c *route.Ctx) route.Result {
 			if n := c.ReplyStatus(); n > 0 {
 				return n

@@ -10,9 +10,9 @@ import (
 func suspends(m *route.Module) {
 	m.Func(route.Func{Name: "t_suspend", In: route.InRequest | route.InFailure,
 		Doc: "Holds the request, with its transaction, until t_continue names it by $T(id_index) " +
-			"and $T(id_label); the run goes on, and should end. What it changes of the request " +
-			"after that is lost. After fr_inv_timer the failure route runs, or 408 goes up. " +
-			"False: there is no room.",
+			"and $T(id_label); the run goes on, and should end. Changes that the run makes to the " +
+			"request after that are lost. After fr_inv_timer the failure route runs, or 408 goes " +
+			"up. False: there is no room.",
 		Build: func(b *route.Build) route.Call { return b.Suspends() },
 	}).Soon(route.InBranch | route.InReplies | route.InOnsend)
 
@@ -20,10 +20,10 @@ func suspends(m *route.Module) {
 	name := route.Text("rtname", "the name of a route[]")
 	m.Func(route.Func{Name: "t_continue", In: route.Anywhere,
 		Args: []route.AnyArg{index, label, name},
-		Doc: "Has a suspended request go on in a route, when the shard is done with the message " +
-			"at hand. That route is as one of a failure_route. If it sends nothing and answers " +
-			"nothing, 500 goes up. False: there is no such request, or somebody was faster; of " +
-			"one that another shard has that is not known, and it is true.",
+		Doc: "Makes a suspended request go on in a route, when the shard is done with the current " +
+			"message. That route runs like a failure_route. If it sends nothing and answers " +
+			"nothing, 500 goes up. False: there is no such request, or another run was faster. " +
+			"For a request of another shard that is not known, and the result is true.",
 		Build: func(b *route.Build) route.Call {
 			index, ok1 := index.At(b, 0)
 			label, ok2 := label.At(b, 1)

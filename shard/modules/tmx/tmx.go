@@ -11,14 +11,14 @@ func Define(m *route.Module) {
 	route.Func0(m, "t_precheck_trans", route.InRequest,
 		"Tells whether the request is a retransmission.",
 		func(c *route.Ctx) route.Result { return -1 })
-	runs := func(name string, in route.Kinds) {
-		route.Func0(m, name, route.Anywhere, "Tells what the route is run for.",
+	runs := func(kind string, in route.Kinds) {
+		route.Func0(m, "t_is_"+kind, route.Anywhere, "Tells whether the run is that of a "+kind+".",
 			func(c *route.Ctx) route.Result { return route.Truth(c.RunsIn(in)) })
 	}
-	runs("t_is_request_route", route.InRequest)
-	runs("t_is_failure_route", route.InFailure)
-	runs("t_is_branch_route", route.InBranch)
-	runs("t_is_reply_route", route.InReplies)
+	runs("request_route", route.InRequest)
+	runs("failure_route", route.InFailure)
+	runs("branch_route", route.InBranch)
+	runs("reply_route", route.InReplies)
 	variables(m)
 
 	flush := func(name, doc string) {
@@ -31,8 +31,8 @@ func Define(m *route.Module) {
 			return 1
 		})
 	}
-	flush("t_flush_flags", "Gives the flags of setflag to the transaction that is there already.")
-	flush("t_flush_xflags", "Is t_flush_flags.")
+	flush("t_flush_flags", "Copies the flags of setflag to the existing transaction.")
+	flush("t_flush_xflags", "The same as t_flush_flags.")
 
 	const words = "all, others or this"
 	which := route.Enum("which", words, "is none of all, others and this", words,
@@ -40,7 +40,7 @@ func Define(m *route.Module) {
 		route.Word[branches]{Word: "others", Value: otherBranches},
 		route.Word[branches]{Word: "this", Value: thisBranch})
 	route.Func1(m, "t_cancel_branches", route.InReplies, which,
-		"Cancels branches of the transaction that the response at hand is for.",
+		"Cancels branches of the response's transaction.",
 		func(c *route.Ctx, which branches) route.Result {
 			if c.Tx == nil || c.Branch == nil {
 				return -1
@@ -54,12 +54,12 @@ func Define(m *route.Module) {
 		})
 	suspends(m)
 	route.Func0(m, "t_reuse_branch", route.InRequest,
-		"In event_route[tm:branch-failure:NAME]: makes the Request-URI that the branch was sent with "+
-			"that of the next relay. Elsewhere false.",
+		"In event_route[tm:branch-failure:NAME]: the next relay takes the Request-URI that the "+
+			"failed branch was sent with. Elsewhere false.",
 		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.ReuseBranch())) })
 	code := route.Optional(route.Int("code", 100, 699, "is not sent"), 500)
 	route.Func1(m, "t_drop", route.InRequest|route.InFailure, code,
-		"Gives the transaction up: nobody hears of it, and what is under way is canceled.",
+		"Gives the transaction up: nobody is answered, and pending branches are cancelled.",
 		func(c *route.Ctx, _ int) route.Result {
 			if !c.Request.Forget() {
 				return -1

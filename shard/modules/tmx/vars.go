@@ -12,7 +12,8 @@ func variables(m *route.Module) {
 		m.Var(route.Var{Name: name, Doc: doc, Place: route.Place{NoRoom: true,
 			Int: func(c *route.Ctx) (int64, bool) { return int64(read(c)), true }}})
 	}
-	number("T_reply_code", "The status of the best response, in a reply route of the response.",
+	number("T_reply_code", "The status of the best response; in a reply route, that of the "+
+		"response.",
 		(*route.Ctx).ReplyStatus)
 	number("T_reply_last", "The same.", (*route.Ctx).ReplyStatus)
 	number("T_branch_idx", "The number of the branch in its routes; 0 in "+
@@ -34,8 +35,8 @@ func variables(m *route.Module) {
 			return nil, c.Transaction() != nil
 		}}})
 	m.Var(route.Var{Name: "T_branch", Inner: "PART",
-		Doc: "Of the branch whose response is at hand, or that has failed: flags, and in a reply " +
-			"route uri, which it was sent with. Null elsewhere.",
+		Doc: "A part of the branch whose response the route runs on, or that has failed: flags, " +
+			"and in a reply route uri, which it was sent with. Null elsewhere.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			switch inner {
 			case "flags":
@@ -64,11 +65,12 @@ func variables(m *route.Module) {
 				return route.Place{Any: func(c *route.Ctx) route.Value { return on(c, read) }}
 			}})
 	}
-	of("T_req", "What a variable is on the request of the transaction: $T_req($fU).",
+	of("T_req", "The value of a variable for the request of the transaction: $T_req($fU).",
 		func(c *route.Ctx, read reader) route.Value { return c.OnRequest(nil, read) })
-	of("T_rpl", "What a variable is on the best response, in a reply route on that at hand.",
+	of("T_rpl", "The value of a variable for the best response; in a reply route, for the "+
+		"response.",
 		func(c *route.Ctx, read reader) route.Value { return c.OnReply(read) })
-	of("T_inv", "What a variable is on the INVITE that the CANCEL at hand names.",
+	of("T_inv", "The value of a variable for the INVITE that the CANCEL names.",
 		func(c *route.Ctx, read reader) route.Value {
 			if c.Request == nil || c.Request.M.Method != parser.CANCEL || c.Request.Invite == nil {
 				return route.Null
@@ -95,10 +97,10 @@ func variables(m *route.Module) {
 		"branch_index": func(c *route.Ctx, _ proxy.Waiting) int64 { return int64(c.BranchIndex()) },
 	}
 	m.Var(route.Var{Name: "T", Inner: "PART",
-		Doc: "Of the transaction: id_index and id_label, its name, also as id_index_n and " +
-			"id_label_n; reply_code; branch_index; reply_type, 1 for a response that was made here. " +
-			"Without one reply_code and branch_index are what $T_reply_code and $T_branch_idx are, " +
-			"the others null.",
+		Doc: "A part of the transaction: id_index and id_label name it, also as id_index_n and " +
+			"id_label_n; reply_code; branch_index; reply_type, 1 for a response made here. " +
+			"Without a transaction reply_code and branch_index are those of $T_reply_code and " +
+			"$T_branch_idx, and the others are null.",
 		Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 			part := parts[inner]
 			if part == nil {

@@ -12,20 +12,20 @@ import (
 // Define is the module.
 func Define(m *route.Module) {
 	size := m.Int("buf_size", route.LineBytes, 1, route.MaxLineBytes,
-		"The longest line in bytes; what is longer is cut.")
-	prefix := m.Text("prefix", "<script>: ", "What stands before each line.")
+		"The longest line in bytes; a longer one is cut.")
+	prefix := m.Text("prefix", "<script>: ", "The text in front of each line.")
 	mode := m.Bool("prefix_mode", false, "Whether variables in the prefix are filled in.")
 	long := m.Bool("long_format", false,
 		"Whether the functions that end in l write the name of the file before the line's number.")
 	filter := m.LiveInt("methods_filter", -1, -1<<31, 1<<31-1,
-		"The methods that xlogm is silent about, the sum of their numbers as in $rmid.")
+		"The methods for which xlogm logs nothing, as the sum of their numbers in $rmid.")
 	m.IdleInt("lines are not coloured", "force_color")
 	m.IdleText("one facility serves all lines", "log_facility")
 	m.IdleText("lines are not coloured", "log_colors")
 	m.Var(route.Var{Name: "C", Inner: "two letters", Compile: color,
-		Doc: "What makes a terminal write in a colour, the first letter, on another one: x that of " +
-			"the terminal, s black, r red, g green, y yellow, b blue, p purple, c cyan, w white. " +
-			"A capital first letter is bold."})
+		Doc: "The escape sequence that makes a terminal write in one colour, the first letter, on " +
+			"another: x the terminal's own, s black, r red, g green, y yellow, b blue, p purple, " +
+			"c cyan, w white. A capital first letter is bold."})
 
 	const levelErr = -1
 	type prefixed = func(b *route.Build) (route.LinePrefix, bool)
@@ -45,11 +45,12 @@ func Define(m *route.Module) {
 	}
 	plain := func(b *route.Build) (route.LinePrefix, bool) { return behind(b, "") }
 
-	facility := `a facility, which is not looked at, if two more arguments follow; else `
+	facility := `a facility, which is ignored, if two more arguments follow; else `
 	level := route.Special("level", facility+`a word such as "L_INFO" or a number; left out: L_ERR`)
-	text := route.Optional(route.Special("text", "the line; the level where a third argument is it"),
+	text := route.Optional(route.Special("text", "the line; the level if the line is the third "+
+		"argument"),
 		struct{}{})
-	third := route.Optional(route.Special("line", "the line, where there is a facility"), struct{}{})
+	third := route.Optional(route.Special("line", "the line, if there is a facility"), struct{}{})
 	leveled := func(name, doc string, before prefixed) {
 		m.Func(route.Func{Name: name, In: route.Anywhere, Args: []route.AnyArg{level, text, third},
 			Doc: doc, Build: func(b *route.Build) route.Call {
@@ -102,7 +103,7 @@ func Define(m *route.Module) {
 				return b.LogLine(0, route.LevelNumber(level), p, *size)
 			}})
 	}
-	fixed("xdbgl", 3, "Is xlogl at the level L_DBG.", numbered)
+	fixed("xdbgl", 3, "The same as xlogl, at the level L_DBG.", numbered)
 	for _, f := range [...]struct {
 		name  string
 		level int
