@@ -115,6 +115,7 @@ type listenerText struct {
 	sentBy []byte // the sent-by of Record-Route and Path
 	param  []byte // for Record-Route; empty if none is needed
 	host   []byte // lower case, of the advertised name or the address
+	name   string // the configured one
 	proto  netio.Proto
 	port   int
 	addr   netio.Addr
@@ -206,7 +207,7 @@ func (c *Core) Configure(cfg Config) {
 	for _, l := range cfg.Listeners {
 		t := listenerText{
 			sentBy: l.SentBy, addr: l.Addr, port: int(l.Addr.Port), proto: l.Proto,
-			param: l.Proto.Param(), leaving: l.Leaving || l.Gone, gone: l.Gone,
+			param: l.Proto.Param(), leaving: l.Leaving || l.Gone, gone: l.Gone, name: l.Name,
 		}
 		t.host = l.Addr.AppendHost(nil)
 		if l.AdvertiseHost != "" {

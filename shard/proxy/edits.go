@@ -185,7 +185,7 @@ func planLength(c *Core, p *Plan, m *parser.Message, n int) {
 	p.Insert(m.HeaderEnd, appendLength(c.take(48), n))
 }
 
-// Apply makes M the message that would leave now, without our Via and Record-Route, so that the
+// Apply makes M the message that would leave now, without our Via, Record-Route and Path, so that the
 // rest of the program sees the changes made so far (msg_apply_changes). It is for request_route
 // alone, before any route runs on a copy. It returns false if the result is no request that we
 // would accept.
@@ -204,9 +204,6 @@ func (r *Request) planApplied() *Plan {
 	p.Reset(m.Raw[:end(m)])
 	if r.uri != nil {
 		p.Replace(m.URI.Off, m.URI.Len, r.uri)
-	}
-	if r.leave.path != nil {
-		p.Insert(m.HeaderStart, r.leave.path)
 	}
 	r.planCuts(p)
 	r.edits.plan(c, p, m, 0)
@@ -252,7 +249,7 @@ func (r *Request) begun(received []byte) {
 	if r.asReceived == nil {
 		r.asReceived = received
 	}
-	r.leave.path, r.appendRoute, r.nCuts, r.routesRead = nil, nil, 0, false
+	r.appendRoute, r.nCuts, r.routesRead = nil, 0, false
 	r.edits.n, r.edits.body = 0, false
 	r.via, _ = r.M.TopVia()
 }

@@ -391,4 +391,7 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 		head = appendLength(head, len(m.Body()))
 	}
 	p.Replace(from, until-from, head)
+	if int(to.Listener) != br.Listener() && m.Has(parser.KindPath) {
+		c.planPathsAgain(br.Listener(), int(to.Listener))
+	}
 }

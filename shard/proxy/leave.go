@@ -20,7 +20,7 @@ type leaving struct {
 	server  bool              // our Via has Config.ServerParam
 	port    uint16            // shown in our Via instead of the listener's; 0 means the listener's
 	host    []byte            // shown in our Via; nil means the listener's
-	path    []byte            // our Path row; nil means none
+	path    []byte            // our Path rows, see AddPath; nil means none
 	reply   []byte            // rows of responses made here, nil if there are none
 }
 
@@ -201,37 +201,6 @@ func (c *Core) appendVia(b []byte, listener int, sentBy []byte, rport bool) []by
 		b = append(b, ";rport"...)
 	}
 	return append(b, ";branch="...)
-}
-
-// AddPath puts a Path row of ours above all others (RFC 3327 §5.1): the listener that received the
-// request, through which requests for the registered address are to come back. With received the
-// row says where the request came from. It returns false if there is no room, or one was added
-// before.
-func (r *Request) AddPath(user, params []byte, received bool) bool {
-	c, t := r.core, &r.core.listeners[r.Listener]
-	if r.leave.path != nil || len(user)+len(params) > maxPathBytes {
-		return false
-	}
-	b := append(c.take(len(user)+len(params)+len(t.sentBy)+160), "Path: <sip:"...)
-	if len(user) > 0 {
-		b = append(append(b, user...), '@')
-	}
-	b = append(append(append(b, t.sentBy...), t.param...), ";lr"...)
-	if received {
-		b = r.Src.AppendTo(append(b, ";received=sip:"...))
-		if p := t.proto.Param(); len(p) > 0 {
-			// A parameter's value has neither ";" nor "=" (§25.1, paramchar), so they are escaped.
-			b = append(append(b, "%3Btransport%3D"...), p[len(";transport="):]...)
-		}
-	}
-	if len(params) > 0 {
-		if params[0] != ';' {
-			b = append(b, ';')
-		}
-		b = append(b, params...)
-	}
-	r.leave.path = append(b, ">\r\n"...)
-	return true
 }
 
 // AppendToReply adds header rows to the responses to the request that are made here from now on

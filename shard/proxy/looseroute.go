@@ -35,7 +35,7 @@ func (r *Request) LooseRoute(looseOnly bool) Routed {
 	var received []byte
 	routed := r.followRoutes(&received, looseOnly)
 	if routed != NotRouted && received != nil && r.core.cfg.UseReceived {
-		if b, ok := unescaped(r.core.take(len(received)), received); ok {
+		if b := r.core.receivedURI(received); b != nil {
 			r.SetDstURI(b) // what is no URI is ignored
 		}
 	}
@@ -101,7 +101,7 @@ func (r *Request) followRoutes(received *[]byte, looseOnly bool) Routed {
 	}
 	// Two Record-Routes stand for two listeners (RFC 5658): r2 marks both.
 	_, double := top.Param("r2")
-	if v, ok := top.Param("received"); ok && marked {
+	if v, ok := top.Param(c.cfg.PathReceived); ok && marked {
 		*received = v
 	}
 	more := nextRoute(m, &routes, &top)

@@ -323,8 +323,8 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 		head = append(head, "\r\n"...)
 	}
 	head = r.appendBreadth(head, share)
-	head = append(head, r.leave.path...)
 	p.Insert(m.HeaderStart, head)
+	r.planPaths(p, leavesBy)
 	r.planVia(p)
 	r.planMaxForwards(p)
 	r.planBreadth(p, share)

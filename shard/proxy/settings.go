@@ -11,7 +11,12 @@ type Settings struct {
 	AutoTrying   bool   // an INVITE gets a 100 from us (auto_inv_100 of tm)
 	TryingReason string // its reason phrase (auto_inv_100_reason); with "" no 100 is sent
 
-	UseReceived   bool // LooseRoute goes where our Route's received parameter says (path)
+	// Module path: LooseRoute goes where our Route's received parameter says (use_received), which
+	// has that name (received_name) and is written as an alias (received_format); there are two
+	// Path rows, of both listeners (enable_r2), which say their names (sockname_mode).
+	UseReceived, PathAlias, PathR2, PathNames bool
+	PathReceived                              string
+
 	FullLR        bool // ";lr=on" instead of ";lr" (enable_full_lr of rr)
 	AppendFromtag bool // ";ftag=" in Record-Route (append_fromtag)
 	// DoubleRR says when a request gets two Record-Routes (enable_double_rr).
@@ -73,7 +78,7 @@ type Settings struct {
 func DefaultSettings() Settings {
 	return Settings{
 		AutoTrying: true, TryingReason: "trying -- your call is important to us",
-		AppendFromtag: true, DoubleRR: DoubleWhereNeeded, MTUProto: netio.TCP,
+		PathReceived: "received", AppendFromtag: true, DoubleRR: DoubleWhereNeeded, MTUProto: netio.TCP,
 		Remap503: true, PassFormer: true, UnmatchedCancel: PassStateless,
 		TimeoutStatus: 408, DefaultCode: 500, DefaultReason: "Server Internal Error",
 		FailureReplies: KeepLastLeg, AggregateChallenges: true,

@@ -9,12 +9,24 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	m.BoolVar(&m.Settings().Proxy.UseReceived, "use_received",
-		"Follows the received parameter of a Route.")
-	m.IdleInt("the source is written as a URI", "received_format")
-	m.IdleText("the parameter is received, as in RFC 3327", "received_name")
-	m.IdleInt("one Path is added, of the listener the request came in on", "enable_r2")
-	m.IdleInt("Path carries addresses, not socket names", "sockname_mode")
+	set := &m.Settings().Proxy
+	m.BoolVar(&set.UseReceived, "use_received",
+		"loose_route goes where the received parameter of our Route says. One that is no URI counts "+
+			"for nothing.")
+	m.BoolVar(&set.PathAlias, "received_format", "How that parameter says it: 0 as a URI, 1 as "+
+		"address~port~protocol, like the alias of module nathelper.")
+	m.TextVar(&set.PathReceived, "received_name", "The name of that parameter.")
+	m.Check("received_name", func(s string, _ int64) string {
+		if !isToken(s) {
+			return "is " + route.Quote(s) + "; it is made of letters, digits and -.!%*_+`'~"
+		}
+		return ""
+	})
+	m.BoolVar(&set.PathR2, "enable_r2", "Two rows are added, as by Record-Route: the upper one of the "+
+		"listener that the request leaves by, the lower one of the listener that it came by. They are "+
+		"two even if those are the same.")
+	m.BoolVar(&set.PathNames, "sockname_mode", "The row says the listener's name, as sn=NAME, if it "+
+		"has one.")
 
 	user := route.Optional(route.Text("user", "its user part"), nil)
 	params := route.Optional(route.Text("params", "its parameters"), nil)
@@ -27,8 +39,9 @@ func Define(m *route.Module) {
 				return route.Truth(c.Request.AddPath(user, params, received))
 			})
 	}
-	add("add_path", "Adds a Path with our address.", false)
-	add("add_path_received", "Adds a Path with our address, and where the request came from.", true)
+	add("add_path", "Adds a Path with the listener that the request leaves by. False: the user or the parameters "+
+		"cannot stand in a URI, or are longer than 512 bytes.", false)
+	add("add_path_received", "The same, and the row says where the request came from.", true)
 }
 
 // inPath tells whether parameters can stand within the brackets of a Path.
@@ -40,4 +53,16 @@ func inPath(params []byte) bool {
 		}
 	}
 	return true
+}
+
+// isToken tells whether a text is a token (RFC 3261 §25.1).
+func isToken(s string) bool {
+	for i := range len(s) {
+		ch := s[i]
+		if (ch|0x20 < 'a' || ch|0x20 > 'z') && (ch < '0' || ch > '9') &&
+			bytes.IndexByte([]byte("-.!%*_+`'~"), ch) < 0 {
+			return false
+		}
+	}
+	return len(s) > 0
 }
