@@ -32,6 +32,8 @@ type openDoor struct {
 	Door
 	listener net.Listener
 	packets  net.PacketConn
+	// documents: it takes documents of JSON-RPC, of which module ctl does not tell.
+	documents bool
 }
 
 func (d *openDoor) close() {
@@ -207,6 +209,9 @@ func (s *StatusService) RegisterDoors(r *RPC) {
 				defer s.mu.Unlock()
 				all := []string{}
 				for _, d := range s.doors {
+					if d.documents {
+						continue
+					}
 					all = append(append(all, "binrpc", d.kind()), addressOf(d.address())...)
 				}
 				return all, nil

@@ -22,6 +22,13 @@ const (
 	// such limit.
 	MaxCommandBytes = 64 << 10
 
+	// documentPause is how long a JSON-RPC document on a FIFO may stop in its midst. Reached: it is
+	// skipped, and logged.
+	documentPause = 2 * time.Second
+
+	// documentRetry is how often it is tried to open the FIFO of a client that does not read yet.
+	documentRetry = 20 * time.Millisecond
+
 	// commandRoomBytes is the room for a line that a connection begins with: it grows up to
 	// MaxCommandBytes.
 	commandRoomBytes = 4096

@@ -76,7 +76,7 @@ type StatusService struct {
 	rpc      *RPC // nil means commands only
 	log      *Log
 
-	fifo   *os.File
+	fifos  []*os.File
 	paths  []string // to remove
 	closed chan struct{}
 	slots  chan struct{}  // one for each client that may be served at once
@@ -262,48 +262,57 @@ func CheckFIFOPath(path string) error {
 // ListenFIFO opens the FIFO. A FIFO that nobody reads is replaced; one that is read, or a file that
 // is no FIFO, is refused.
 func (s *StatusService) ListenFIFO(path string, owner *Identity) error {
-	if err := CheckFIFOPath(path); err != nil {
+	f, err := s.makeFIFO(path, 0o660, owner)
+	if err != nil {
 		return err
+	}
+	s.wg.Add(1)
+	go s.readFIFO(f, filepath.Dir(path))
+	return nil
+}
+
+// makeFIFO makes a FIFO and opens it, see ListenFIFO. Close closes and removes it.
+func (s *StatusService) makeFIFO(path string, mode fs.FileMode, owner *Identity) (*os.File, error) {
+	if err := CheckFIFOPath(path); err != nil {
+		return nil, err
 	}
 	switch st, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return fmt.Errorf("cannot use the status FIFO: %w", err)
+		return nil, fmt.Errorf("cannot use the status FIFO: %w", err)
 	case st.Mode()&fs.ModeNamedPipe == 0:
-		return fmt.Errorf("status FIFO %s exists and is no FIFO: remove it or choose another path",
-			path)
+		return nil, fmt.Errorf("status FIFO %s exists and is no FIFO: remove it or choose another "+
+			"path", path)
 	default:
 		// Opening for writing without waiting succeeds only while somebody reads (fifo(7)).
 		if fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
 			unix.Close(fd)
-			return fmt.Errorf("status FIFO %s is in use by a living process", path)
+			return nil, fmt.Errorf("status FIFO %s is in use by a living process", path)
 		}
 		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("cannot replace the stale status FIFO: %w", err)
+			return nil, fmt.Errorf("cannot replace the stale status FIFO: %w", err)
 		}
 	}
 	if err := withMask(func() error { return unix.Mkfifo(path, 0o660) }); err != nil {
-		return fmt.Errorf("cannot make the status FIFO %s: %w", path, err)
+		return nil, fmt.Errorf("cannot make the status FIFO %s: %w", path, err)
 	}
 	s.paths = append(s.paths, path)
 	// Open for both, so that it never ends when a client closes; non-blocking, so that Close wakes
 	// the reader.
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return fmt.Errorf("cannot open the status FIFO: %w", err)
+		return nil, fmt.Errorf("cannot open the status FIFO: %w", err)
 	}
-	s.fifo = f
-	if err := owner.Own(path); err != nil {
-		return err
+	s.fifos = append(s.fifos, f)
+	if err := os.Chmod(path, mode); err != nil {
+		return nil, fmt.Errorf("cannot set the mode of the status FIFO: %w", err)
 	}
-	s.wg.Add(1)
-	go s.readFIFO(filepath.Dir(path))
-	return nil
+	return f, owner.Own(path)
 }
 
-func (s *StatusService) readFIFO(dir string) {
+func (s *StatusService) readFIFO(f *os.File, dir string) {
 	defer s.wg.Done()
-	in := bufio.NewReaderSize(s.fifo, MaxCommandBytes)
+	in := bufio.NewReaderSize(f, MaxCommandBytes)
 	tooLong := false // the line under way, up to its end
 	for {
 		line, err := in.ReadSlice('\n')
@@ -394,8 +403,8 @@ func (s *StatusService) Close() {
 		d.close()
 	}
 	s.mu.Unlock()
-	if s.fifo != nil {
-		s.fifo.Close()
+	for _, f := range s.fifos {
+		f.Close()
 	}
 	s.wg.Wait()
 	for _, path := range s.paths {

@@ -148,6 +148,13 @@ func (c *Config) Validate() error {
 				errs = append(errs, err)
 			}
 		}
+		d := &s.Control.Documents
+		if err := control.CheckSocketPath(d.Datagram.Address); err != nil {
+			errs = append(errs, err)
+		}
+		if err := control.CheckFIFOPath(d.FIFO.Address); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if err := control.CheckFIFOPath(c.FIFO); err != nil {
 		errs = append(errs, err)

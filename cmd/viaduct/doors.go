@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -27,7 +28,54 @@ func (p *process) openStatus(identity *control.Identity) error {
 			return err
 		}
 	}
-	return p.openDoors(identity)
+	if err := p.openDoors(identity); err != nil {
+		return err
+	}
+	return p.openDocumentDoors(identity)
+}
+
+// openDocumentDoors opens the FIFO and the socket of module jsonrpcs.
+func (p *process) openDocumentDoors(identity *control.Identity) error {
+	s := &p.config.Settings.Control.Documents
+	if s.Answer == nil {
+		return nil
+	}
+	open := func(what string, at *route.DocumentDoor, open func(control.Door) error) error {
+		if at.Network == "" {
+			return nil
+		}
+		owner, err := identity, error(nil)
+		if at.User != "" || at.Group != "" {
+			if owner, err = control.LookupIdentity(at.User, at.Group); err != nil {
+				return fmt.Errorf("user and group of the %s of module jsonrpcs: %w", what, err)
+			}
+		}
+		d := control.Door{Network: at.Network, Address: at.Address, Mode: fs.FileMode(at.Mode),
+			Owner: owner}
+		err = open(d)
+		switch {
+		case err == nil && at.Network == "udp" && !d.Local():
+			p.log.Warn("whoever reaches this address may call all commands: see dgram_socket of "+
+				"module jsonrpcs", "address", at.Address)
+		case err != nil && !at.Usual:
+			return fmt.Errorf("the %s of module jsonrpcs: %w", what, err)
+		case errors.Is(err, fs.ErrNotExist):
+			p.log.Info("there is no "+what+" of module jsonrpcs where clients look by themselves",
+				"error", err)
+		case err != nil:
+			p.log.Warn("there is no "+what+" of module jsonrpcs where clients look by themselves: "+
+				"name one by fifo_name or dgram_socket, or leave it out by transport", "error", err)
+		}
+		return nil
+	}
+	if err := open("FIFO", &s.FIFO, func(d control.Door) error {
+		return p.status.OpenDocumentFIFO(d, s.ReplyDir, s.Timeout, s.Answer)
+	}); err != nil {
+		return err
+	}
+	return open("datagram socket", &s.Datagram, func(d control.Door) error {
+		return p.status.OpenDocumentSocket(d, s.Workers, s.Timeout, s.Answer)
+	})
 }
 
 // openDoors opens the sockets of module ctl.

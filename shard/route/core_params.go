@@ -74,6 +74,9 @@ func processParams(m *Module, c *CoreSettings) {
 	m.BoolVar(&c.ShmForceAlloc, "shm_force_alloc",
 		"Whether all of the arena is touched at the start.")
 	m.BoolVar(&c.MlockPages, "mlock_pages", "Whether the arena is locked in memory.")
+	m.TextVar(&m.set.Control.RunDir, "run_dir",
+		"The folder that relative paths of module jsonrpcs count from.")
+	m.alsoParam("run_dir", "rundir")
 	m.WordVar(&c.User, "user", "The user that the process runs as: a name or a number.")
 	m.alsoParam("user", "uid")
 	m.WordVar(&c.Group, "group", "The group that the process runs as: a name or a number.")
@@ -100,7 +103,7 @@ func processParams(m *Module, c *CoreSettings) {
 		"rt_stimer_policy", "rt_timer2_prio", "rt_stimer_prio")
 	m.IdleAny("it has no meaning here", "disable_core_dump", "open_files_limit", "pv_buffer_size",
 		"pv_buffer_slots", "pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table",
-		"stats_name_separator", "rundir", "run_dir", "mcast", "mcast_loopback", "mcast_ttl",
+		"stats_name_separator", "mcast", "mcast_loopback", "mcast_ttl",
 		"http_reply_parse", "http_reply_hack", "ipv6_hex_style", "phone2tel",
 		"xavp_via_params", "xavp_via_fields", "uri_host_extra_chars", "hdr_name_extra_chars",
 		"sip_parser_mode", "pmtu_discovery")

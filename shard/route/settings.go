@@ -40,6 +40,29 @@ type ControlSettings struct {
 	// `group`: a name or a number); empty means those of the process.
 	Mode        int
 	User, Group string
+	// RunDir is the folder that relative paths of Documents count from (run_dir of the core).
+	RunDir    string
+	Documents DocumentSettings
+}
+
+// DocumentSettings are the jsonrpcs module's parameters: where documents of JSON-RPC come by,
+// besides HTTP.
+type DocumentSettings struct {
+	// Answer answers a document; nil means that the module is not loaded. See control.Documents.
+	Answer         func(doc []byte) (answer []byte, replyName, wrong string)
+	FIFO, Datagram DocumentDoor
+	ReplyDir       string        // where the FIFOs of clients are (fifo_reply_dir)
+	Timeout        time.Duration // how long an answer may take to be written (dgram_timeout)
+	Workers        int           // how many answer datagrams (dgram_workers)
+}
+
+// DocumentDoor is a FIFO or a socket; without a Network there is none.
+type DocumentDoor struct {
+	ControlSocket
+	Usual bool // it is where clients ask unless they are told otherwise: the file does not name it
+	// Mode, User and Group are as in ControlSettings.
+	Mode        int
+	User, Group string
 }
 
 // ControlSocket is where commands come by: Network is unix, unixgram, tcp or udp, Address a path,
@@ -240,6 +263,7 @@ func DefaultSettings() *Settings {
 				Recover: time.Second},
 		},
 	}
+	s.Control.RunDir = "/run/kamailio"
 	s.streamDefaults()
 	return s
 }

@@ -12,6 +12,8 @@ type request struct {
 	words  []string
 	id     json.RawMessage // nil means there is none
 	wrong  string          // what is wrong with it, if it is JSON
+	// replyName is the FIFO that the answer goes to, where it came by one.
+	replyName string
 }
 
 // parse reads a request. It returns false if b is no JSON.
@@ -21,6 +23,7 @@ func parse(b []byte) (*request, bool) {
 		Method  json.RawMessage `json:"method"`
 		Params  json.RawMessage `json:"params"`
 		ID      json.RawMessage `json:"id"`
+		Reply   json.RawMessage `json:"reply_name"`
 	}
 	if !json.Valid(b) {
 		return nil, false
@@ -30,6 +33,7 @@ func parse(b []byte) (*request, bool) {
 		q.wrong = "A request is one JSON object; batches are not taken"
 		return q, true
 	}
+	_ = json.Unmarshal(in.Reply, &q.replyName) // what is no text names no FIFO
 	switch id := bytes.TrimSpace(in.ID); {
 	case len(id) == 0:
 	case id[0] == '{' || id[0] == '[':

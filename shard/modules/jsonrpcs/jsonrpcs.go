@@ -22,8 +22,12 @@ const (
 	within = 30 * time.Second
 )
 
-// byHTTP is the bit of transport that stands for jsonrpc_dispatch.
-const byHTTP = 1
+// The bits of transport.
+const (
+	byHTTP     = 1
+	byFIFO     = 2
+	byDatagram = 4
+)
 
 // server is the module of one load.
 type server struct {
@@ -46,17 +50,8 @@ func Define(m *route.Module) {
 	s := &server{slots: make(chan struct{}, atOnce)}
 	s.pretty = m.Bool("pretty_format", true, "Whether answers have a line for each member.")
 	s.transport = m.Int("transport", 0, 0, 15, "A sum: 1 HTTP, by jsonrpc_dispatch; 2 FIFO, 4 "+
-		"datagrams, which there are none of. 0 is all.")
-	m.Note("transport", func(_ string, n int64) string {
-		if n != 0 && n&byHTTP == 0 {
-			return "leaves HTTP out, and " + ownSocket
-		}
-		return ""
-	})
-	const why = ownSocket
-	m.IdleInt(why, "dgram_workers", "dgram_mode", "dgram_timeout")
-	m.IdleText(why, "fifo_name", "fifo_reply_dir", "dgram_socket")
-	m.IdleAny(why, "fifo_mode", "fifo_group", "fifo_user", "dgram_group", "dgram_user")
+		"datagrams. 0 is all.")
+	s.doors(m)
 	m.Open(func(st *route.State) error {
 		s.call = st.Commands
 		return nil
@@ -75,13 +70,13 @@ func Define(m *route.Module) {
 		Compile: s.variable})
 }
 
-const ownSocket = "FIFO and datagrams are not served: viaductctl and kamcmd ask at the status " +
-	"socket (-x)"
+// takes tells whether transport has a bit.
+func (s *server) takes(bit int) bool { return *s.transport == 0 || *s.transport&bit != 0 }
 
 // dispatch is jsonrpc_dispatch.
 func (s *server) dispatch(c *route.Ctx) route.Result {
 	r := c.Request
-	if !r.IsHTTP() || *s.transport != 0 && *s.transport&byHTTP == 0 {
+	if !r.IsHTTP() || !s.takes(byHTTP) {
 		return -1
 	}
 	q, ok := parse(bytes.Clone(c.Msg.Body()))

@@ -106,3 +106,62 @@ func TestWithoutHTTP(t *testing.T) {
 	f("", "$jsonrpl(body)", "null")
 	b.Fails("see($jsonrpl(x));", "there is $jsonrpl(code), (text) and (body), not $jsonrpl(x)")
 }
+
+// TestDoors: where documents come by besides HTTP.
+func TestDoors(t *testing.T) {
+	f := func(params, fifo, socket string) {
+		t.Helper()
+		_, set, _, err := route.Load("x.cfg", []byte("loadmodule \"jsonrpcs.so\"\n"+params+
+			"\nrequest_route { exit; }"), route.Options{Modules: []route.Declared{
+			{Name: "jsonrpcs", Define: Define}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &set.Control.Documents
+		show := func(d *route.DocumentDoor) string {
+			if d.Usual {
+				return d.Network + ":" + d.Address + "?"
+			}
+			return d.Network + ":" + d.Address
+		}
+		if got := show(&d.FIFO); got != fifo {
+			t.Errorf("%s\nFIFO: %s, want %s", params, got, fifo)
+		}
+		if got := show(&d.Datagram); got != socket {
+			t.Errorf("%s\nsocket: %s, want %s", params, got, socket)
+		}
+	}
+	f("", "fifo:/run/kamailio/kamailio_rpc.fifo?", "unixgram:/run/kamailio/kamailio_rpc.sock?")
+	f("run_dir=\"/x\"\nmodparam(\"jsonrpcs\", \"fifo_name\", \"f\")", "fifo:/x/f", "unixgram:/x/kamailio_rpc.sock?")
+	f(`modparam("jsonrpcs", "dgram_socket", "udp:127.0.0.1:8090")
+modparam("jsonrpcs", "fifo_name", "/x//f")`, "fifo:/x/f", "udp:127.0.0.1:8090")
+	f(`modparam("jsonrpcs", "transport", 1)
+modparam("jsonrpcs", "fifo_name", "/f")`, ":", ":")
+	f(`modparam("jsonrpcs", "transport", 3)`, "fifo:/run/kamailio/kamailio_rpc.fifo?", ":")
+	f(`modparam("jsonrpcs", "transport", 4)`, ":", "unixgram:/run/kamailio/kamailio_rpc.sock?")
+	b := moduletest.New(t, route.Declared{Name: "jsonrpcs", Define: Define})
+	b.Head = `modparam("jsonrpcs", "dgram_socket", "udp:1.2.3.4")`
+	b.Fails("exit;", `jsonrpcs.dgram_socket is "udp:1.2.3.4"; write a path, or udp:HOST:PORT`)
+}
+
+// TestDocument: an answer, the FIFO that it goes to, and what is none.
+func TestDocument(t *testing.T) {
+	pretty, all := false, 0
+	s := &server{pretty: &pretty, transport: &all,
+		call: func(name string, words []string) ([]byte, *command.Fault) {
+			return []byte(`"` + name + " " + strings.Join(words, ",") + "\"\n"), nil
+		}}
+	f := func(in, want, name, wrong string) {
+		t.Helper()
+		b, n, w := s.document([]byte(in))
+		if string(b) != want || n != name || w != wrong {
+			t.Errorf("%s: %s, %s, %s, want %s, %s, %s", in, b, n, w, want, name, wrong)
+		}
+	}
+	f(`{"jsonrpc":"2.0","method":"a","params":[1],"reply_name":"r","id":7}`,
+		`{"jsonrpc":"2.0","result":"a 1","id":7}`, "r", "")
+	f(`{"jsonrpc":"2.0","method":"a","reply_name":7}`, `{"jsonrpc":"2.0","result":"a "}`, "", "")
+	f(`{"method":"a","reply_name":"r"}`,
+		`{"jsonrpc":"2.0","error":{"code":400,"message":"\"jsonrpc\" must be \"2.0\""}}`, "r", "")
+	f(`{bad`, "", "", "{bad is no JSON")
+}

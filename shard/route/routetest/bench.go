@@ -69,7 +69,7 @@ func New(t testing.TB) *Bench {
 		Arena: arena, Counters: arena.Counters(0), Program: 7,
 		Aliases: []proxy.Alias{{Host: "proxy.example.com"}, {Host: "[::1]"}},
 		Settings: proxy.Settings{TimeoutStatus: 408, DefaultCode: 500,
-			DefaultReason: "Server Internal Error"}}
+			DefaultReason: "Server Internal Error", PathReceived: "received"}}
 	b.Core = proxy.New(b.Config)
 	b.Table, err = txn.New(txn.Config{Arena: arena, Settings: txn.DefaultSettings(), Sender: sender{b},
 		User: b.Core, Counters: arena.Counters(0),
