@@ -40,6 +40,13 @@ func (p *process) openDocumentDoors(identity *control.Identity) error {
 	if s.Answer == nil {
 		return nil
 	}
+	p.answersDocuments(s.Answer)
+	answer := func(doc []byte) ([]byte, string, string) {
+		if f := *p.documents.Load(); f != nil {
+			return f(doc)
+		}
+		return nil, "", "the file no longer loads module jsonrpcs"
+	}
 	open := func(what string, at *route.DocumentDoor, open func(control.Door) error) error {
 		if at.Network == "" {
 			return nil
@@ -69,14 +76,17 @@ func (p *process) openDocumentDoors(identity *control.Identity) error {
 		return nil
 	}
 	if err := open("FIFO", &s.FIFO, func(d control.Door) error {
-		return p.status.OpenDocumentFIFO(d, s.ReplyDir, s.Timeout, s.Answer)
+		return p.status.OpenDocumentFIFO(d, s.ReplyDir, s.Timeout, answer)
 	}); err != nil {
 		return err
 	}
 	return open("datagram socket", &s.Datagram, func(d control.Door) error {
-		return p.status.OpenDocumentSocket(d, s.Workers, s.Timeout, s.Answer)
+		return p.status.OpenDocumentSocket(d, s.Workers, s.Timeout, answer)
 	})
 }
+
+// answersDocuments has f answer documents of JSON-RPC from now on.
+func (p *process) answersDocuments(f control.Documents) { p.documents.Store(&f) }
 
 // openDoors opens the sockets of module ctl.
 func (p *process) openDoors(owner *control.Identity) (err error) {

@@ -123,7 +123,22 @@ var fixedSettings = []fixed{
 			return slices.Equal(x.Sockets, y.Sockets) && x.Usual == y.Usual && x.Mode == y.Mode &&
 				x.User == y.User && x.Group == y.Group
 		},
-		func(to, from *Config) { to.Settings.Control = from.Settings.Control }},
+		func(to, from *Config) {
+			x, y := &to.Settings.Control, &from.Settings.Control
+			x.Sockets, x.Usual, x.Mode, x.User, x.Group = y.Sockets, y.Usual, y.Mode, y.User, y.Group
+		}},
+	stays("run_dir", func(c *Config) *string { return &c.Settings.Control.RunDir }),
+	{"where module jsonrpcs takes documents",
+		func(a, b *Config) bool {
+			x, y := &a.Settings.Control.Documents, &b.Settings.Control.Documents
+			return x.FIFO == y.FIFO && x.Datagram == y.Datagram && x.ReplyDir == y.ReplyDir &&
+				x.Timeout == y.Timeout && x.Workers == y.Workers
+		},
+		func(to, from *Config) {
+			answer := to.Settings.Control.Documents.Answer // changes with the program
+			to.Settings.Control.Documents = from.Settings.Control.Documents
+			to.Settings.Control.Documents.Answer = answer
+		}},
 	stays("mhomed", func(c *Config) *bool { return &c.Settings.Core.MHomed }),
 	stays("accept_ctrl_chars", func(c *Config) *bool { return &c.Settings.Core.AcceptControl }),
 	stays("dst_blocklist_init", func(c *Config) *bool { return &c.Settings.Blocklist.Init }),

@@ -38,8 +38,10 @@ type process struct {
 	server    *shard.Server
 	status    *control.StatusService
 	commands  atomic.Pointer[control.RPC] // nil until the start is nearly over
-	pidFile   string                      // to remove; "" until written
-	groupFile string                      // the same
+	// documents are who answers documents of JSON-RPC now; nil where nobody does
+	documents atomic.Pointer[control.Documents]
+	pidFile   string // to remove; "" until written
+	groupFile string // the same
 	signals   chan os.Signal
 
 	reloading   sync.Mutex // guards the three below

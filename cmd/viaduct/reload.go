@@ -188,6 +188,7 @@ func (p *process) reloaded(c *Config) {
 	for _, note := range c.Notes {
 		p.log.Warn(note)
 	}
+	p.answersDocuments(c.Settings.Control.Documents.Answer)
 	p.log.Always.Info("viaduct reloaded", "config", configName(p.config.ConfigFile), "program",
 		fmt.Sprintf("%016x", c.Program.Hash()), "listen", p.listens())
 }
