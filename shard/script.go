@@ -130,6 +130,11 @@ func (w *worker) onsend() bool {
 	return w.program.HasOnsend() || slices.ContainsFunc(w.kept, (*route.Program).HasOnsend)
 }
 
+// hearsResponses reports whether a program that is needed has event_route[tm:local-response].
+func (w *worker) hearsResponses() bool {
+	return w.program.HearsResponses() || slices.ContainsFunc(w.kept, (*route.Program).HearsResponses)
+}
+
 // coreReply runs the reply route without a name on the response at hand. It returns false if the
 // route drops the response.
 func (s *worker) coreReply() (forward bool) {

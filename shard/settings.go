@@ -28,6 +28,9 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 		OnsendReplies: set.Core.OnsendReplies && w.program.HasOnsend(),
 		Warning:       set.Core.SIPWarning != 0, AcceptControl: set.Core.AcceptControl,
 	}
+	if w.hearsResponses() {
+		c.Responded = func(tx *txn.Tx, text []byte) { w.program.Responded(w.ctx, tx, text) }
+	}
 	if w.tracing = w.shared.LogLevel() >= levelDebug; w.tracing {
 		c.Trace = w.trace
 	}

@@ -29,6 +29,9 @@ func (r *Request) Abort() bool {
 	if r.Tx != nil && r.Tx.Answered() {
 		return false
 	}
+	c := r.core
+	c.aborting = true
+	defer func() { c.aborting = false }()
 	return r.Refuse(Contained, "", "")
 }
 
@@ -43,6 +46,8 @@ func (c *Core) Stranded(tx *txn.Tx, over *txn.Branch) bool {
 // so the answer is made from what was sent downstream, or from m, the response at hand, which may
 // be nil. It reports whether the answer left.
 func (c *Core) Fail(tx *txn.Tx, m *parser.Message) bool {
+	c.aborting = true
+	defer func() { c.aborting = false }()
 	c.tx.Branches(tx, func(br *txn.Branch) bool {
 		sent := c.tx.Request(br)
 		if sent == nil || c.stored.Parse(sent) != parser.OK {

@@ -173,6 +173,8 @@ func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
 func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 	status, local := tx.BestStatus(), tx.UserFlags&bestLocal != 0
 	switch {
+	case tx.Replicated() && !tx.Canceled():
+		return // the program answers, or nobody
 	case tx.Canceled() && (status == 0 || local):
 		c.answer(tx, br, CanceledByCaller)
 		return

@@ -67,6 +67,9 @@ type Config struct {
 	// OnsendRequests and OnsendReplies say whether Script.Onsend is called for requests and for
 	// responses.
 	OnsendRequests, OnsendReplies bool
+	// Responded is told of each response that is made here and has left through tx. text is valid
+	// for the batch. nil means nobody wants to know.
+	Responded func(tx *txn.Tx, text []byte)
 	// Program is the hash of the routing program that new requests run through.
 	Program uint64
 
@@ -182,6 +185,7 @@ type Core struct {
 	// concluding is the transaction that Finish is to conclude when the program has ended, nil if
 	// none: a CANCEL ended its last branches, or nothing could be sent.
 	concluding *txn.Tx
+	aborting   bool         // after a panic: the program is told of no response
 	dataTo     netio.Addr   // where the Data under way goes
 	lateData   atomic.Int32 // number of Data that wait for a name
 }

@@ -315,13 +315,13 @@ func (r *Request) lost(cause Cause) bool {
 // that it armed for this branch alone, or 0. Timers that it set are the whole transaction's: the
 // branches already sent follow them too, as in Kamailio 5.6.
 func (r *Request) branchRoute() (reply int, o BranchOutcome) {
-	timers, restores := r.timers, r.restores
+	timers, retr, restores := r.timers, r.retr, r.restores
 	r.replyBefore, r.branching = r.armed.reply, true
 	o = r.core.cfg.Script.Branch(r, int(r.armed.branch))
 	r.branching, r.core.branching = false, 0
 	reply = r.replyArmed()
-	if (r.timers != timers || r.restores != restores) && r.save() && r.timers != timers {
-		r.core.tx.Retime(r.Tx, r.timers.fr != timers.fr, r.timers.frInv != timers.frInv)
+	if r.timers != timers || r.retr != retr || r.restores != restores {
+		r.branchTimed(timers, retr)
 	}
 	return reply, o
 }

@@ -155,10 +155,11 @@ func (r *Request) relay() bool {
 // the request is sent to the same destination once more.
 func (r *Request) Again() { r.again = true }
 
-// closed reports whether the transaction takes no more branches: it is answered, the caller gave
-// up, or a 6xx came (§16.7 step 5).
+// closed reports whether the transaction takes no more branches: it is answered and they are no
+// copies, the caller gave up, or a 6xx came (§16.7 step 5).
 func (r *Request) closed() bool {
-	return r.Tx.Answered() || r.Tx.Canceled() || r.Tx.UserFlags&noMoreTargets != 0
+	tx := r.Tx
+	return tx.Answered() && !tx.Replicated() || tx.Canceled() || tx.UserFlags&noMoreTargets != 0
 }
 
 // picksOf returns the failover list kept in a transaction.

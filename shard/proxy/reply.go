@@ -87,12 +87,19 @@ func (r *Request) send(code int, reason, header string) bool {
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
 	if tx := r.Tx; tx != nil {
-		ok := c.tx.Respond(tx, code, c.segs[:1])
-		if ok && code >= 200 && tx.Live() > 0 {
+		if r.retr != (retransmits{}) && tx.Saved() == 0 {
+			r.save() // without room it is repeated as others are
+		}
+		before := tx.Status()
+		if !c.tx.Respond(tx, code, c.segs[:1]) {
+			return false
+		}
+		if code >= 200 && tx.Live() > 0 {
 			// the program answered while branches were under way
 			c.tx.CancelOthers(tx, nil, c.localReason(code))
 		}
-		return ok
+		c.responded(tx, code, before, b)
+		return true
 	}
 	o := r.replyOptions
 	if code < 200 {
@@ -250,7 +257,12 @@ func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason, header
 	}
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
-	return c.tx.Respond(tx, code, c.segs[:1])
+	before := tx.Status()
+	if !c.tx.Respond(tx, code, c.segs[:1]) {
+		return false
+	}
+	c.responded(tx, code, before, b)
+	return true
 }
 
 // refuseLike is replyLike with the status, phrase and rows of a cause.

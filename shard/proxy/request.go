@@ -78,6 +78,7 @@ type decided struct {
 	// What a transaction keeps for the routes that run later, see saved.go.
 	armed  armed
 	timers finalTimers
+	retr   retransmits
 	Flags  uint32 // the message flags of the routing program
 	// restores says in which headers responses get back what the request had, see restore.go.
 	restores Restores

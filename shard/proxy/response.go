@@ -58,9 +58,10 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome
 	if br == nil {
 		return c.Stray(m, check), 0
 	}
-	ours := c.tx.OfBranch(br).Ours()
+	of := c.tx.OfBranch(br)
+	ours := of.Ours()
 	whole := check == parser.OK && (ours || viaBelow(m, via))
-	if (!whole || br.Lost() || ours) && !br.OfCancel() {
+	if (!whole || br.Lost() || ours || of.Replicated()) && !br.OfCancel() {
 		c.tx.Hold(br)
 	}
 	if t := c.targetOf(br); t != nil && !br.Lost() { // a late one says nothing about now
@@ -144,7 +145,8 @@ func (c *Core) wrote(id txn.BranchID, sentBy []byte) bool {
 // Another final waits until no branch is left that could bring a better one, see best.go.
 func (c *Core) upstream(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via) {
 	status := int(m.Status)
-	if br.Lost() && status >= 200 && status < 300 && c.late(tx, br, m) {
+	if status >= 200 && status < 300 && (br.Lost() || tx.Replicated() && tx.Invite()) &&
+		c.late(tx, br, m) {
 		return
 	}
 	if tx.Saved() != 0 {
@@ -182,8 +184,11 @@ func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser
 
 // forward sends m upstream without our Via, with the rows more at the end of its headers.
 func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []byte) {
-	if tx.Ours() {
+	switch {
+	case tx.Ours():
 		c.finish(tx, m)
+		return
+	case tx.Replicated():
 		return
 	}
 	p := &c.plan

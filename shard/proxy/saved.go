@@ -64,12 +64,19 @@ const (
 	savedRestoresAt = iota // the lowest bit of Restores
 )
 
+// savedLostAt is the lowest bit of the branch failure route that a reply route has armed for the
+// branches of the next relay, maxSavedLost at most.
+const (
+	savedLostAt  = savedSwitches + 9
+	maxSavedLost = 1<<(32-savedLostAt) - 1
+)
+
 // savedAlone says that the transaction is there only because the run waits. It stands in Saved.bits
 // behind the switches.
 const savedAlone = 1 << (savedSwitches + 8)
 
 // savedBytes is the size of the fixed part.
-const savedBytes = 72 // TestSavedLayout
+const savedBytes = 80 // TestSavedLayout
 
 // SavedFormat is part of the layout of the arena: it stands for how what follows a Saved is
 // written.
@@ -101,6 +108,11 @@ func (c *Core) ArmTx(tx *txn.Tx, kind RouteKind, route int) bool {
 		s.failure = uint16(route)
 	case BranchRoute:
 		s.branch = uint16(route)
+	case BranchFailureRoute:
+		if route > maxSavedLost {
+			return false
+		}
+		s.bits = s.bits&(1<<savedLostAt-1) | uint32(route)<<savedLostAt
 	default:
 		s.reply = uint16(route)
 	}

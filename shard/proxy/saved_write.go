@@ -23,6 +23,7 @@ func (r *Request) save() bool {
 	s := r.core.saved(r.Tx)
 	s.failure, s.branch, s.reply, s.flags = r.armed.failure, r.armed.branch, r.armed.reply, r.Flags
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
+	s.T1Ms, s.T2Ms = r.retr.t1, r.retr.t2
 	s.bits |= uint32(r.restores)<<savedRestoresAt | uint32(r.switches&keptSwitches)<<savedSwitches
 	return true
 }
@@ -31,8 +32,8 @@ func (r *Request) save() bool {
 func (r *Request) kept() bool {
 	return r.ours() || r.armed.failure|r.armed.reply != 0 || r.armed.lost != 0 ||
 		r.core.cfg.OnsendRequests ||
-		r.timers != (finalTimers{}) || r.restores != 0 || r.switches&keptSwitches != 0 ||
-		r.leave.reply != nil
+		r.timers != (finalTimers{}) || r.retr != (retransmits{}) || r.restores != 0 ||
+		r.switches&keptSwitches != 0 || r.leave.reply != nil
 }
 
 // writeSaved writes the slot anew: if waits, with the target set of the relay, which waits for a
@@ -82,6 +83,7 @@ func (r *Request) writeSaved(waits bool, held *HeldRun) bool {
 	s.Saved.Header = h
 	s.Program = r.Program
 	s.FrMs, s.FrInvMs = r.timers.fr, r.timers.frInv
+	s.T1Ms, s.T2Ms = r.retr.t1, r.retr.t2
 	for i, set := range [...]bool{waits, waits && r.fresh, r.symmetric, r.sips, held != nil,
 		held != nil && r.startedEarlier, r.own} {
 		if set {
@@ -162,6 +164,7 @@ func (c *Core) resumeInto(r *Request, m *parser.Message, waiting *waitingRelay, 
 	r.Tx, r.Program, r.resumed, r.fresh = tx, s.Program, true, false
 	r.picks = *picksOf(tx)
 	r.Flags, r.timers = s.flags, finalTimers{s.FrMs, s.FrInvMs}
+	r.retr = retransmits{s.T1Ms, s.T2Ms}
 	if c.serves(s) {
 		r.armed = armed{failure: s.failure, branch: s.branch, reply: s.reply}
 	}
@@ -176,6 +179,9 @@ func (c *Core) resumeInto(r *Request, m *parser.Message, waiting *waitingRelay, 
 		r.replyOptions, waiting.tries = txn.StreamOptions(n[0]), int(n[1])
 		if c.serves(s) {
 			r.armed.lost = n[2]
+			if lost := s.bits >> savedLostAt; lost != 0 {
+				r.armed.lost = uint8(lost)
+			}
 		}
 	}
 	k.decisions(&r.course, &r.changes, m)

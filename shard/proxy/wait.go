@@ -141,7 +141,8 @@ func (r *Request) park() bool {
 // a CANCEL or by its time.
 func (c *Core) Resolved(w Waiting) {
 	tx := c.tx.ByKey(shm.Off(w.Tx), w.Key)
-	if tx == nil || tx.Answered() || tx.State() == txn.Terminated || !c.waitsForName(tx) {
+	if tx == nil || tx.Answered() && !tx.Replicated() || tx.State() == txn.Terminated ||
+		!c.waitsForName(tx) {
 		return
 	}
 	s := c.saved(tx)

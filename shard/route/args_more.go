@@ -225,3 +225,38 @@ func Pattern(name, doc string, how ...PatternFlag) Arg[*regexp.Regexp] {
 		}}, true
 	})
 }
+
+// VarOrText is a text that is a variable alone, or else taken as it stands. Where the variable has
+// no value the function gets *null.
+func VarOrText(name, doc string, null *string) Arg[string] {
+	return newArg(name, doc, func(b *Build, i int) (Input[string], bool) {
+		s, isText := b.Literal(i)
+		if isText && (s == "" || s[0] != '$') {
+			if hasVariable(s) {
+				b.Warnf(i, "%s takes %s as it stands, so that no variable in it is filled in; "+
+					"send_reply fills them in", b.Name(), Quote(s))
+			}
+			return Input[string]{v: s}, true
+		}
+		f := b.cc.textArg(b.x, i)
+		switch {
+		case f == nil:
+			return Input[string]{}, false
+		case f.plain:
+			return Input[string]{v: f.text}, true
+		case len(f.parts) > 2 || len(f.parts[1].text) > 0:
+			b.Warnf(i, "%s takes the variable that %s begins with, and drops what follows; "+
+				"send_reply takes all of it", b.Name(), Quote(s))
+		}
+		b.cc.scratch = true
+		read, value := &format{parts: []formatPart{f.parts[0], {}}}, f.parts[0].pv.value()
+		return Input[string]{read: func(c *Ctx) (string, Result) {
+			if v := value(c); v.IsNull() {
+				return *null, 1
+			}
+			start := len(c.buf)
+			read.appendScratch(c, min(start+maxReasonBytes, cap(c.buf)))
+			return c.reason(c.buf[start:]), 1
+		}}, true
+	})
+}

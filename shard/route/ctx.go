@@ -46,6 +46,9 @@ type run struct {
 
 	raised int         // how deep event routes run inside each other
 	own    *ownMessage // the message of events that are about no message
+	// answered is the response that Responded runs on, and answeredAt that at hand.
+	answered   *answered
+	answeredAt atHand
 	// ours is the request being made here. sending is set while its event route runs, and alone if
 	// that route runs between messages, with nothing half done around it.
 	ours           *parser.Message

@@ -51,9 +51,11 @@ type Module struct {
 	started  []func(c *Ctx)
 	own      []*OwnRoute
 	stray    OwnRoute // see StrayReplyRoute; without a name there is none
-	senders  []*Sender
-	http     *httpService
-	begins   map[string]Value // the initial values of $var
+	// responded is the event of RunsOnResponses, nil if there is none.
+	responded *Event
+	senders   []*Sender
+	http      *httpService
+	begins    map[string]Value // the initial values of $var
 	// namesRoutes says that the module looks up routes by name
 	namesRoutes bool
 	at          Pos // where the value being set stands
@@ -331,6 +333,9 @@ func (cc *compiler) readyAll() {
 		}
 		if m.stray.name != "" {
 			cc.stray = &m.stray
+		}
+		if m.responded != nil {
+			cc.prog.responded = m.responded
 		}
 		for _, s := range m.senders {
 			s.prog = cc.prog

@@ -112,6 +112,7 @@ type Program struct {
 	branches     []*routeCode
 	replies      []*routeCode // onreply_route[NAME]
 	strayReply   *routeCode   // see Module.StrayReplyRoute
+	responded    *Event       // see Module.RunsOnResponses
 	coreReply    *routeCode   // the unnamed reply route, nil if there is none
 	onsend       *routeCode   // nil if there is none
 	routes       []*routeCode

@@ -14,7 +14,19 @@ import (
 // follows Kamailio: above 0 is true, below 0 is false, and 0 ends the script as exit does.
 
 // Answer is sl_send_reply() and send_reply(). code is 100 to 699.
+//
+// In a reply route it answers the transaction of the response, which reply_route looks for with
+// InTransaction alone (5.6.3).
 func (c *Ctx) Answer(code int, reason string, how StatefulReply) int {
+	if c.Request == nil {
+		tx, br := c.Tx, c.Branch
+		if tx == nil && how == InTransaction && c.raised == 0 {
+			if tx, br = c.Reply.Transaction(); br == nil {
+				return -1
+			}
+		}
+		return truth(tx != nil && c.Shard.Core.AnswerReply(tx, br, code, reason))
+	}
 	if how == InTransaction && c.Request.Tx == nil {
 		return -1
 	}
@@ -71,6 +83,17 @@ func (c *Ctx) RelayTo(dst *RelayDst, flags RelayFlags) int {
 		c.Request.Switch(proxy.NoSpares, 0)
 	}
 	return c.Relay()
+}
+
+// Replicate is t_replicate().
+func (c *Ctx) Replicate(dst *RelayDst) int {
+	defer c.Request.ForceProto(-1)
+	if !c.towards(dst) {
+		return -1
+	}
+	ok := c.Request.Replicate()
+	c.Acted = c.Acted || ok
+	return truth(ok)
 }
 
 // forwardTo is forward(), forward_udp() and so on, with a destination.

@@ -70,8 +70,8 @@ func (t *Table) Send(tx *Tx, br *Branch) {
 		br.state = Calling
 	}
 	if !br.dst.Proto.Reliable() {
-		br.intervalMs = uint32(t.timers.T1.Milliseconds()) // Timers A and E
-		br.retransAt = t.now + int64(t.timers.T1)
+		br.intervalMs = t.t1(tx) // Timers A and E
+		br.retransAt = t.now + int64(br.intervalMs)*int64(time.Millisecond)
 	}
 	t.link(tx, off)
 	t.armClient(off, br)
@@ -197,7 +197,7 @@ func (t *Table) responseNonInvite(br *Branch, status int) bool {
 		br.flags |= brProvisional
 		if br.state == Trying {
 			br.state = Proceeding
-			br.intervalMs = uint32(t.timers.T2.Milliseconds()) // Timer E runs on at T2
+			br.intervalMs, _ = t.t2(t.tx(br.tx)) // Timer E runs on at T2
 		}
 		return status > 100 // hop by hop (§16.7 step 5: a 100 is never forwarded)
 	}
@@ -276,13 +276,7 @@ func (t *Table) expireClient(off shm.Off, br *Branch) {
 // resend is Timers A and E.
 func (t *Table) resend(off shm.Off, br *Branch) {
 	t.count[CountResentReq]++
-	next := int64(br.intervalMs) * 2
-	limit := maxRetransmitInterval.Milliseconds() // §17.1.1.2: Timer A doubles without a cap
-	if br.state == Proceeding || parser.Method(br.method) != parser.INVITE ||
-		br.flags&brCancel != 0 {
-		limit = t.timers.T2.Milliseconds() // §17.1.2.2
-	}
-	br.intervalMs = uint32(min(next, limit))
+	br.intervalMs = min(2*br.intervalMs, t.longest(br))
 	br.retransAt = after(br.retransAt, br.intervalMs, t.now)
 	t.armClient(off, br)
 	if br.request != 0 {

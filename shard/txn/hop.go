@@ -2,6 +2,7 @@ package txn
 
 import (
 	"bytes"
+	"time"
 
 	"viaduct/netio"
 	"viaduct/parser"
@@ -163,8 +164,8 @@ func (t *Table) sendAside(c *Branch, wait int64) {
 	c.sentAt = t.now
 	c.endAt = t.now + wait
 	if !c.dst.Proto.Reliable() {
-		c.intervalMs = uint32(t.timers.T1.Milliseconds())
-		c.retransAt = t.now + int64(t.timers.T1)
+		c.intervalMs = t.t1(t.ofBranch(c))
+		c.retransAt = t.now + int64(c.intervalMs)*int64(time.Millisecond)
 	}
 	t.armClient(off, c)
 	if t.sent != nil {

@@ -27,6 +27,8 @@ type Saved struct {
 	shm.Header
 	FrMs    uint32 // Timer B or F of this transaction, t_set_fr; 0 means the table's
 	FrInvMs uint32 // Timer C of this transaction; 0 means the table's
+	T1Ms    uint32 // T1 of this transaction, t_set_retr; 0 means the table's
+	T2Ms    uint32 // T2 of this transaction; 0 means the table's
 	// Program is the hash of the routing program that its routes belong to.
 	Program uint64
 	DueAt   int64 // when the run it holds is due, see HoldUntil; 0 means never

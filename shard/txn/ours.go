@@ -11,6 +11,13 @@ func (tx *Tx) SetOurs() { tx.flags |= txOurs }
 // Ours reports whether SetOurs was called.
 func (tx *Tx) Ours() bool { return tx.flags&txOurs != 0 }
 
+// SetReplicated notes that the branches of tx carry copies of its request (t_replicate), whose
+// responses are not for the caller.
+func (tx *Tx) SetReplicated() { tx.flags |= txReplicated }
+
+// Replicated reports whether SetReplicated was called.
+func (tx *Tx) Replicated() bool { return tx.flags&txReplicated != 0 }
+
 // Uncount takes tx out of what Unanswered and LastFinal report: its request was made here, and
 // nobody waits for its outcome.
 func (t *Table) Uncount(tx *Tx) {

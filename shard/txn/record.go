@@ -63,6 +63,7 @@ const (
 	txLifetime               // it has a lifetime of its own, see SetLifetime
 	txOurs                   // its request was made here, see SetOurs
 	txUncounted              // see Uncount
+	txReplicated             // its branches are copies: see SetReplicated
 )
 
 // Flags of a Branch.

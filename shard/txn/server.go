@@ -159,8 +159,8 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 			tx.state = Completed
 			t.answered(tx)
 			if !tx.replyTo.Proto.Reliable() {
-				tx.intervalMs = uint32(t.timers.T1.Milliseconds())
-				tx.retransAt = t.now + int64(t.timers.T1)
+				tx.intervalMs = t.t1(tx)
+				tx.retransAt = t.now + int64(tx.intervalMs)*int64(time.Millisecond)
 			}
 			t.rearmServer(tx, t.now+t.lifetime())
 		}
@@ -279,7 +279,7 @@ func (t *Table) expireServer(off shm.Off, tx *Tx) {
 			return
 		}
 		// §17.2.1, Timer G: doubling up to T2.
-		tx.intervalMs = min(2*tx.intervalMs, uint32(t.timers.T2.Milliseconds()))
+		tx.intervalMs = min(2*tx.intervalMs, t.T2(tx))
 		tx.retransAt = after(tx.retransAt, tx.intervalMs, t.now)
 		t.rearmServer(tx, tx.endAt)
 		if tx.reply != 0 {

@@ -43,24 +43,25 @@ func Define(m *route.Module) {
 		func(c *route.Ctx, code int, phrase []byte) route.Result {
 			return route.Truth(c.Reply.PassOn(code, phrase))
 		})
-	const in = route.InRequest | route.InFailure
+	const in = route.InRequest | route.InFailure | route.InReplies
 	reply := func(c *route.Ctx, code int, reason string) route.Result {
-		if c.Request.Tx != nil {
+		if c.Request == nil || c.Request.Tx != nil {
 			return c.Answer(code, reason, route.IfTransaction)
 		}
 		return stateless(c, c.Answer(code, reason, route.Stateless))
 	}
 	route.Func2(m, "send_reply", in, code, reason,
-		"Answers through the transaction if there is one.", reply).Soon(route.InReplies)
+		"Answers through the transaction if there is one, in onreply_route[NAME] that of the "+
+			"response.", reply)
 	route.Func3(m, "send_reply_mode", in, code, reason,
 		route.Int("mode", 0, 1<<31-1, "0 as send_reply; 1 makes a transaction first", route.AsIs),
 		"Answers through the transaction if there is one, or through one that it makes.",
 		func(c *route.Ctx, code int, reason string, mode int) route.Result {
-			if mode&1 != 0 && !c.Request.NewTransaction() {
+			if mode&1 != 0 && c.Request != nil && !c.Request.NewTransaction() {
 				return -1
 			}
 			return reply(c, code, reason)
-		}).Soon(route.InReplies)
+		})
 	route.Func0(m, "sl_reply_error", route.InRequest,
 		"Answers with the status of the last failure, through the transaction if there is one. "+
 			"(In a failure route Kamailio sends it without the transaction, which then answers "+

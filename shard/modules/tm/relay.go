@@ -22,14 +22,17 @@ func relays(m *route.Module) {
 		Doc: "Forwards the request statefully. A single number is the flags."})
 	both := []route.AnyArg{route.Special("host", "the destination, known at load"),
 		route.Special("port", "its port")}
-	m.Func(route.Func{Name: "t_forward_nonack", In: route.InRequest, Args: both, Build: relay,
-		Doc: "The same as t_relay(host, port)."})
+	m.Func(route.Func{Name: "t_forward_nonack", In: route.InRequest, Args: both,
+		Build: forwardNonack(relay),
+		Doc:   "Is t_relay(host, port) in a transaction that is there. False: there is none."})
 	for name, proto := range map[string]route.Transport{
 		"t_forward_nonack_udp": route.UDP, "t_forward_nonack_tcp": route.TCP,
 		"t_forward_nonack_tls": route.TLS, "t_forward_nonack_sctp": route.SCTP,
 	} {
-		m.Func(route.Func{Name: name, In: route.InRequest, Args: both, Build: relayOver(proto),
-			Doc: "The same as t_relay(host, port), over the protocol in the function's name."})
+		m.Func(route.Func{Name: name, In: route.InRequest, Args: both,
+			Build: forwardNonack(relayOver(proto)),
+			Doc: "Is t_relay(host, port) over the protocol that the name says, in a transaction " +
+				"that is there. False: there is none."})
 	}
 	for name, proto := range map[string]route.Transport{
 		"t_relay_to_udp": route.UDP, "t_relay_to_tcp": route.TCP, "t_relay_to_tls": route.TLS,
@@ -39,6 +42,62 @@ func relays(m *route.Module) {
 			Build: relayOver(proto),
 			Doc:   "Forwards the request statefully over the protocol in the function's name."})
 	}
+	route.Func0(m, "t_forward_nonack_uri", route.InRequest,
+		"Is t_relay() in a transaction that is there. False: there is none.",
+		func(c *route.Ctx) route.Result {
+			if c.Request.Tx == nil {
+				return -1
+			}
+			return c.Relay()
+		})
+	byProto := []route.AnyArg{route.Special("proto", "udp, tcp, tls or sctp"),
+		route.Special("hostport", "host:port, known at load")}
+	m.Func(route.Func{Name: "t_relay_to_avp", In: route.InRequest, Args: byProto, Build: relayByProto,
+		Doc: "Is t_relay_to with the protocol apart. (Kamailio 5.6.3 finds no host in a variable.)"})
+	m.Func(route.Func{Name: "t_forward_nonack_to", In: route.InRequest, Args: byProto,
+		Build: forwardNonack(relayByProto),
+		Doc:   "Is t_relay_to_avp in a transaction that is there. False: there is none."})
+	replicates(m, host, port, byProto)
+}
+
+// forwardNonack has a relay be false without a transaction.
+func forwardNonack(build func(b *route.Build) route.Call) func(b *route.Build) route.Call {
+	return func(b *route.Build) route.Call {
+		call := build(b)
+		if call == nil {
+			return nil
+		}
+		return func(c *route.Ctx) int {
+			if c.Request.Tx == nil {
+				return -1
+			}
+			return call(c)
+		}
+	}
+}
+
+// relayByProto is t_relay_to_avp(proto, hostport).
+func relayByProto(b *route.Build) route.Call {
+	dst, ok := protoHostPort(b)
+	if !ok {
+		return nil
+	}
+	return func(c *route.Ctx) int { return c.RelayTo(&dst, 0) }
+}
+
+// protoHostPort are the arguments proto and hostport.
+func protoHostPort(b *route.Build) (route.RelayDst, bool) {
+	proto, ok := b.Known(0, "udp, tcp, tls or sctp")
+	at, ok2 := b.Known(1, "host:port")
+	if !ok || !ok2 {
+		return route.RelayDst{}, false
+	}
+	switch proto {
+	case "udp", "tcp", "tls", "sctp":
+		return b.HostPort(1, proto+":"+at)
+	}
+	b.Errorf(0, "%s: %s is none of udp, tcp, tls and sctp", b.Name(), route.Quote(proto))
+	return route.RelayDst{}, false
 }
 
 // relay is t_relay() and t_relay(host, port), the latter over the protocol the request came on.

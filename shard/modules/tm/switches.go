@@ -32,6 +32,9 @@ func switches(m *route.Module) {
 		proxy.SixFails, proxy.SixEnds)
 	either("t_set_disable_failover", everywhere, "1: no other address of a name is tried.",
 		proxy.NoSpares, 0)
+	either("t_disable_e2e_cancel_reason", everywhere,
+		"Is t_set_no_e2e_cancel_reason, as older versions call it.",
+		proxy.NoCallerReason, proxy.CallerReason)
 	either("t_set_no_e2e_cancel_reason", everywhere,
 		"1: a CANCEL does not take the caller's Reason along, whatever e2e_cancel_reason says.",
 		proxy.NoCallerReason, proxy.CallerReason)
@@ -41,40 +44,51 @@ func switches(m *route.Module) {
 
 	invite := route.Int("invite", 0, route.MaxMillis, "milliseconds for an INVITE; 0: as it is")
 	other := route.Int("other", 0, route.MaxMillis, "milliseconds for other requests; 0: as it is")
-	route.Func2(m, "t_set_max_lifetime", route.InRequest|route.InFailure|route.InBranch, invite, other,
+	route.Func2(m, "t_set_max_lifetime", everywhere, invite, other,
 		"Says how long the transaction may take, in the place of max_inv_lifetime and "+
 			"max_noninv_lifetime.",
 		func(c *route.Ctx, invite, other int) route.Result {
-			if c.Request.M.Method == parser.INVITE {
+			if tx := c.Transaction(); tx != nil && tx.Invite() ||
+				tx == nil && c.Request != nil && c.Request.M.Method == parser.INVITE {
 				other = invite
 			}
 			if other > 0 {
-				c.Request.SetLifetime(time.Duration(other) * time.Millisecond)
+				setLifetime(c, time.Duration(other)*time.Millisecond)
 			}
 			return 1
-		}).Soon(route.InReply)
-	route.Func0(m, "t_reset_max_lifetime", route.InRequest|route.InFailure|route.InBranch,
+		})
+	route.Func0(m, "t_reset_max_lifetime", everywhere,
 		"Goes back to what those parameters say.",
-		func(c *route.Ctx) route.Result { c.Request.SetLifetime(0); return 1 }).Soon(route.InReply)
+		func(c *route.Ctx) route.Result { setLifetime(c, 0); return 1 })
 
-	const fixed = "all transactions repeat by retr_timer1 and retr_timer2"
-	t1 := route.Int("t1", 0, route.MaxMillis, "milliseconds")
-	t2 := route.Int("t2", 0, route.MaxMillis, "milliseconds")
-	noEffect := func(name string, args ...route.AnyArg) {
-		m.Func(route.Func{Name: name, In: everywhere, Args: args,
-			Doc: "Is true and does nothing: " + fixed + ".",
-			Build: func(b *route.Build) route.Call {
-				for i, a := range [...]route.Arg[int]{t1, t2} {
-					if i < b.Args() {
-						if _, ok := a.At(b, i); !ok {
-							return nil
-						}
-					}
-				}
-				b.Warnf(route.WholeCall, "%s has no effect: %s", b.Name(), fixed)
-				return func(*route.Ctx) route.Result { return 1 }
-			}})
+	t1 := route.Int("t1", 0, route.MaxMillis, "milliseconds to the first repetition; 0: as it is")
+	t2 := route.Int("t2", 0, route.MaxMillis, "the longest interval in milliseconds, of INVITE too, "+
+		"whose intervals otherwise double without end (RFC 3261 §17.1.1.2); 0: as it is")
+	route.Func2(m, "t_set_retr", everywhere, t1, t2,
+		"Says how what the transaction sends is repeated, in the place of retr_timer1 and "+
+			"retr_timer2. What is under way follows behind its next repetition.",
+		func(c *route.Ctx, t1, t2 int) route.Result {
+			d1, d2 := time.Duration(t1)*time.Millisecond, time.Duration(t2)*time.Millisecond
+			if c.Request == nil {
+				return route.Truth(c.Tx != nil && c.Shard.Core.SetTxRetransmits(c.Tx, d1, d2))
+			}
+			return route.Truth(c.Request.SetRetransmits(d1, d2))
+		})
+	route.Func0(m, "t_reset_retr", everywhere, "Goes back to what those parameters say.",
+		func(c *route.Ctx) route.Result {
+			if c.Request == nil {
+				return route.Truth(c.Tx != nil && c.Shard.Core.ResetTxRetransmits(c.Tx))
+			}
+			return route.Truth(c.Request.ResetRetransmits())
+		})
+}
+
+// setLifetime says how long the transaction of the message may take; 0: as the parameters say.
+func setLifetime(c *route.Ctx, d time.Duration) {
+	switch {
+	case c.Request != nil:
+		c.Request.SetLifetime(d)
+	case c.Tx != nil:
+		c.Shard.Core.SetTxLifetime(c.Tx, d)
 	}
-	noEffect("t_set_retr", t1, t2)
-	noEffect("t_reset_retr")
 }

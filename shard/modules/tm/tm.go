@@ -14,6 +14,10 @@ func Define(m *route.Module) {
 	m.Event("tm:local-request",
 		"A request made here is about to be sent, such as a probe of dispatcher. What is changed "+
 			"in it leaves, drop keeps it back.")
+	m.RunsOnResponses(m.Event("tm:local-response",
+		"A response was made here and has left through a transaction. It is the message at hand, so "+
+			"$rs is its status. What is changed of it is lost. (Kamailio 5.6.3 runs the route for the "+
+			"first response of each of its processes alone; here it runs for each.)"))
 	relays(m)
 	statuses(m)
 	lookups(m)
@@ -21,29 +25,32 @@ func Define(m *route.Module) {
 	sends(m)
 
 	const in = route.InRequest | route.InFailure
-	const notReply = route.WithTransaction &^ route.InReply
-	route.Func0(m, "t_check_trans", route.InRequest,
-		"CANCEL: whether the INVITE it names is there. ACK: whether its transaction is. Others: "+
-			"false when they are new; a retransmission ends the script.",
-		func(c *route.Ctx) route.Result {
-			return route.Truth(c.Request.Invite != nil)
-		}).Soon(route.InBranch | route.InReplies)
+	const answers = in | route.InReplies
+	route.Func0(m, "t_check_trans", route.InRequest|route.InBranch|route.InReplies,
+		"CANCEL: whether the INVITE it names is there. ACK: whether its transaction is. Responses: "+
+			"whether they belong to one. Others: false when they are new; a retransmission ends the "+
+			"script. In a branch route true.",
+		func(c *route.Ctx) route.Result { return route.Truth(related(c)) })
 	route.Func0(m, "t_newtran", route.InRequest,
 		"Makes the transaction. A retransmission ends the script.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Request.NewTransaction()) })
 
 	code := route.Int("code", 100, 699, "the status", route.Instead(500))
 	reason := route.Phrase("reason", "the reason phrase")
-	route.Func2(m, "t_reply", in, code, reason,
-		"Answers through the transaction. False: there is none.",
+	literal := route.VarOrText("reason", "the reason phrase: a text as it stands, or a variable alone",
+		&m.Settings().Proxy.DefaultReason)
+	route.Func2(m, "t_reply", answers, code, literal,
+		"Answers through the transaction, in a reply route that of the response. False: there is "+
+			"none, or it was answered.",
 		func(c *route.Ctx, code int, reason string) route.Result {
 			return c.Answer(code, reason, route.InTransaction)
-		}).Soon(route.InReplies)
-	route.Func2(m, "t_send_reply", in, code, reason,
-		"Answers through the transaction if there is one.",
+		})
+	route.Func2(m, "t_send_reply", answers, code, reason,
+		"Answers through the transaction if there is one, in onreply_route[NAME] that of the "+
+			"response.",
 		func(c *route.Ctx, code int, reason string) route.Result {
 			return c.Answer(code, reason, route.IfTransaction)
-		}).Soon(route.InReplies)
+		})
 
 	route.Func1(m, "t_on_failure", route.WithTransaction, route.RouteNamed(route.FailureRoute),
 		"Runs the failure_route when all branches have failed.",
@@ -54,13 +61,12 @@ func Define(m *route.Module) {
 		"A branch has failed for which t_on_branch_failure has armed NAME: a response of 300 or more "+
 			"came, or nothing in time. t_relay makes further branches, once the Request-URI is set "+
 			"or append_branch was called; nothing can be answered there, and nothing waits.")
-	route.Func1(m, "t_on_branch_failure", in|route.InBranch,
+	route.Func1(m, "t_on_branch_failure", route.WithTransaction,
 		route.RouteNamed(route.BranchFailureRoute),
 		"Runs event_route[tm:branch-failure:NAME] for each branch of the next relay that fails, "+
-			"before anything is decided about the transaction.",
-		func(c *route.Ctx, n int) route.Result {
-			return route.Truth(c.Request.Arm(route.BranchFailureRoute, n))
-		}).Soon(route.InReply)
+			"before anything is decided about the transaction. In onreply_route[NAME] the next relay is "+
+			"that of a failure route, and only the first 127 of such routes can be armed.",
+		func(c *route.Ctx, n int) route.Result { return arm(c, route.BranchFailureRoute, n) })
 	route.Func1(m, "t_on_branch", in, route.RouteNamed(route.BranchRoute),
 		"Runs the branch_route for each branch.",
 		func(c *route.Ctx, n int) route.Result {
@@ -90,12 +96,15 @@ func Define(m *route.Module) {
 		func(c *route.Ctx, inv, fr int) route.Result {
 			return c.SetFr(time.Duration(inv)*time.Millisecond, time.Duration(fr)*time.Millisecond)
 		})
-	route.Func0(m, "t_reset_fr", notReply,
+	route.Func0(m, "t_reset_fr", route.WithTransaction,
 		"Sets the final response timers to what the parameters say.",
 		func(c *route.Ctx) route.Result {
+			if c.Request == nil {
+				return route.Truth(c.Tx != nil && c.Shard.Core.ResetTxTimers(c.Tx))
+			}
 			c.Request.ResetFinalTimers()
 			return 1
-		}).Soon(route.InReply)
+		})
 
 	how := route.Parsed("which", `"a", "l" or "n"`,
 		`is none of "a" (all), "l" (last) and "n" (none)`,
@@ -147,6 +156,18 @@ func Define(m *route.Module) {
 			tx := c.Transaction()
 			return route.Truth(tx != nil && c.Shard.Core.AnyReplied(tx, c.Branch))
 		})
+}
+
+// related tells whether the message belongs to a transaction.
+func related(c *route.Ctx) bool {
+	switch {
+	case c.Request == nil && c.Tx == nil:
+		tx, _ := c.Reply.Transaction()
+		return tx != nil
+	case c.Request == nil || c.RunsIn(route.InBranch):
+		return true
+	}
+	return c.Request.Invite != nil
 }
 
 // arm arms a route for the transaction of the message.

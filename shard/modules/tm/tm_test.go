@@ -1,19 +1,24 @@
 package tm
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"viaduct/shard/modules/corex"
 	"viaduct/shard/modules/moduletest"
+	"viaduct/shard/modules/pv"
 	"viaduct/shard/modules/textops"
+	"viaduct/shard/modules/tmx"
+	"viaduct/shard/modules/xlog"
 	"viaduct/shard/route"
+	"viaduct/shard/txn"
 )
 
 func bench(t *testing.T) *moduletest.Bench {
 	return moduletest.New(t, route.Declared{Name: "tm", Define: Define},
-		route.Declared{Name: "corex", Define: corex.Define})
+		route.Declared{Name: "corex", Define: corex.Define}, route.Declared{Name: "pv", Define: pv.Define})
 }
 
 // TestInRequestRoute calls what looks for a transaction, or ends it.
@@ -150,4 +155,48 @@ func TestLocalRequest(t *testing.T) {
 	f(`append_hf("X-Probe: yes\r\n");`,
 		strings.Replace(text, "\r\n\r\n", "\r\nX-Probe: yes\r\n\r\n", 1))
 	f("drop;", "")
+}
+
+// TestReason: t_reply takes its phrase as it stands, unless that begins with a variable, which is
+// taken alone (5.6.3); t_send_reply fills variables in.
+func TestReason(t *testing.T) {
+	b := bench(t)
+	f := func(call, want string) {
+		t.Helper()
+		b.Run(`$var(r) = "Rea son"; t_newtran(); ` + call)
+		if got, _, _ := strings.Cut(string(b.Sent[len(b.Sent)-1].Text), "\r\n"); got != "SIP/2.0 "+want {
+			t.Errorf("%s sends %q, want %q", call, got, want)
+		}
+	}
+	f(`t_reply("486", "x $rU");`, "486 x $rU")
+	f(`t_reply("486", "$var(r)");`, "486 Rea son")
+	f(`t_reply("486", "$var(r) x");`, "486 Rea son")
+	f(`t_reply("486", "$(var(r){s.len})");`, "486 7")
+	f(`t_reply("486", "$null");`, "486 Server Internal Error")
+	f(`t_reply("486", "$avp(nope)");`, "486 Server Internal Error")
+	f(`t_reply("486", "");`, "486 ")
+	f(`t_send_reply("486", "x $var(r)");`, "486 x Rea son")
+}
+
+// TestLocalResponse: event_route[tm:local-response] sees the response that has left, and the
+// variables of the run that sent it.
+func TestLocalResponse(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "tm", Define: Define},
+		route.Declared{Name: "tmx", Define: tmx.Define}, route.Declared{Name: "xlog", Define: xlog.Define},
+		route.Declared{Name: "pv", Define: pv.Define})
+	p, _, err := b.Load(`request_route { $avp(x) = "a"; t_newtran(); t_reply("183", "One"); ` +
+		`t_reply("404", "Two"); xlog("after $var(n) $ru"); } event_route[tm:local-response] { ` +
+		`$var(n) = $var(n) + 1; xlog("$rs $rr $rm $avp(x) $ru $T_branch_idx"); }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Lines = nil
+	b.Config.Responded = func(tx *txn.Tx, text []byte) { p.Responded(b.Ctx, tx, text) }
+	b.Core.Configure(b.Config)
+	p.Request(b.Ctx, b.Begin(b.Msg(), b.Source()))
+	want := []string{"<script>: 183 One INVITE a <null> -1", "<script>: 404 Two INVITE a <null> -1",
+		"<script>: after 2 " + string(b.Msg().Bytes(b.Msg().URI))}
+	if !p.HearsResponses() || !slices.Equal(b.Lines, want) {
+		t.Errorf("the routes log\n%q, want\n%q", b.Lines, want)
+	}
 }

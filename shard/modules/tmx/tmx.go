@@ -58,15 +58,23 @@ func Define(m *route.Module) {
 			"failed branch was sent with. Elsewhere false.",
 		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.ReuseBranch())) })
 	code := route.Optional(route.Int("code", 100, 699, "is not sent"), 500)
-	route.Func1(m, "t_drop", route.InRequest|route.InFailure, code,
-		"Gives the transaction up: nobody is answered, and pending branches are cancelled.",
+	route.Func1(m, "t_drop", route.InRequest|route.InFailure|route.InReplies, code,
+		"Gives the transaction up and ends the script: nobody hears of it, and what is under way is "+
+			"canceled. (In onreply_route[NAME] Kamailio 5.6.3 leaves that to ring on.) False: there is "+
+			"none, as always in reply_route, or it was answered.",
 		func(c *route.Ctx, _ int) route.Result {
+			if c.Request == nil {
+				if c.Tx == nil || !c.Shard.Core.ForgetTx(c.Tx) {
+					return -1
+				}
+				return 0
+			}
 			if !c.Request.Forget() {
 				return -1
 			}
 			c.Acted = true
-			return 1
-		}).Soon(route.InBranch | route.InReplies | route.InOnsend)
+			return 0
+		}).Soon(route.InBranch | route.InOnsend)
 }
 
 // branches are those that t_cancel_branches means.

@@ -1,0 +1,68 @@
+package route
+
+import (
+	"viaduct/parser"
+	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
+)
+
+// RunsOnResponses makes e the event of responses that are made here and have left through a
+// transaction (tm:local-response).
+func (m *Module) RunsOnResponses(e *Event) {
+	e.also = InCoreReply
+	m.responded = e
+}
+
+// HearsResponses tells whether Responded runs anything.
+func (p *Program) HearsResponses() bool { return p.responded.HasRoute() }
+
+// answered is a response that event routes run on.
+type answered struct {
+	m     parser.Message
+	reply proxy.Reply
+}
+
+// Responded runs the route on the response in text, which was made here and has left through tx: in
+// the run at hand, whose variables it sees, or else with those that tx keeps. The response has left,
+// so what the route changes of it is lost.
+func (p *Program) Responded(c *Ctx, tx *txn.Tx, text []byte) {
+	within := c.Msg != nil
+	if within && c.prog != nil {
+		p = c.prog
+	}
+	e := p.responded
+	if !e.HasRoute() || c.raised == maxRaised {
+		return
+	}
+	if c.answered == nil {
+		c.answered = &answered{}
+	}
+	a := c.answered
+	if c.raised > 0 {
+		a = &answered{} // Slow path: the route of another event has it
+	}
+	if a.m.Parse(text) != parser.OK {
+		return
+	}
+	a.reply.BeginOf(c.Shard.Core, tx, &a.m)
+	at := &c.answeredAt
+	*at = atHand{Msg: &a.m, Reply: &a.reply, kind: CoreReplyRoute}
+	c.raised++
+	defer func() { c.raised-- }()
+	if within {
+		e.logLimit(c, c.within(e.rt, at))
+		return
+	}
+	c.begin(p)
+	c.atHand = *at
+	c.kept.reset()
+	if tx.Saved() != 0 {
+		c.ReadKept(c.Shard.Core.Vars(tx))
+	}
+	o := p.run(c, e.rt.entry, 0)
+	if c.kept.changed && tx.Saved() != 0 && tx.State() != txn.Terminated {
+		c.Shard.Core.KeepVars(tx, c)
+	}
+	c.end()
+	e.logLimit(c, o)
+}
