@@ -242,7 +242,7 @@ func TestFlowsSendsFail(t *testing.T) {
 func TestPanicsAreLoggedOnce(t *testing.T) {
 	f := newFlow(t, defaultConfig(t), defaultTargets, 16<<20)
 	f.faulty = true
-	f.w.shared.lines = make(chan logLine, 1000)
+	f.w.shared.lines = make(chan queuedLine, 1000)
 	const panics = 300
 	begin := time.Now()
 	for i := range panics {
@@ -260,7 +260,7 @@ func TestPanicsAreLoggedOnce(t *testing.T) {
 	for range len(f.w.shared.lines) {
 		// the others name the calls, see failed
 		if l := <-f.w.shared.lines; l.level == slog.LevelError {
-			stacks = append(stacks, l)
+			stacks = append(stacks, l.logLine)
 		}
 	}
 	if n := len(stacks); n < 1 || n > most {

@@ -280,7 +280,7 @@ func newNamedFlow(t testing.TB, config, targets string, names map[string][]proxy
 		service: service, arenas: []*shm.Arena{arena}}
 	t.Cleanup(f.close)
 	f.names = &flowNames{known: names, asked: map[string]bool{}}
-	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 64), random: f.random}
+	sh := &shared{logger: slog.New(slog.DiscardHandler), lines: make(chan queuedLine, 64), random: f.random}
 	for i, l := range settings.Core.Listen {
 		ap, ok := l.Addr(5060)
 		if !ok {

@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"viaduct/shard/balance"
 	"viaduct/shard/route"
@@ -16,15 +17,25 @@ type logLine struct {
 	attrs []any
 }
 
+// queuedLine is a logLine in the queue. ofProgram says that the program's own level let it through,
+// so that it is written whatever the logger's is: setdebug of module kex, and mod_level of module
+// debugger.
+type queuedLine struct {
+	logLine
+	ofProgram bool
+}
+
 // Log queues a line of the routing program. If the queue is full the line is lost, and counted.
 func (s *shared) Log(level int, line []byte) {
-	s.queue(logLine{level: slogLevel(level), text: string(line)})
+	s.enqueue(queuedLine{logLine{level: slogLevel(level), text: string(line)}, true})
 }
 
 // LogLevel returns the highest level that is logged, in Kamailio's numbers.
 func (s *shared) LogLevel() int { return int(s.logLevel.Load()) }
 
-func (s *shared) queue(l logLine) {
+func (s *shared) queue(l logLine) { s.enqueue(queuedLine{logLine: l}) }
+
+func (s *shared) enqueue(l queuedLine) {
 	select {
 	case s.lines <- l:
 	default:
@@ -94,19 +105,24 @@ func (s *Server) log() {
 	for l := range s.shared.lines {
 		s.write(l)
 		if n := s.shared.linesLost.Swap(0); n > 0 {
-			s.write(logLine{slog.LevelWarn, "log lines were lost: the queue was full",
-				[]any{"lines", n}})
+			s.write(queuedLine{logLine: logLine{slog.LevelWarn,
+				"log lines were lost: the queue was full", []any{"lines", n}}})
 		}
 	}
 }
 
 // write passes one line to the logger. The text comes from messages, and the logger is the
 // embedding program's: a panic in it costs the line, not the calls.
-func (s *Server) write(l logLine) {
+func (s *Server) write(l queuedLine) {
 	defer func() {
 		if recover() != nil {
 			s.shared.linesLost.Add(1)
 		}
 	}()
-	s.shared.logger.Log(context.Background(), l.level, l.text, l.attrs...)
+	log := s.shared.logger
+	if ctx := context.Background(); l.ofProgram && !log.Enabled(ctx, l.level) {
+		_ = log.Handler().Handle(ctx, slog.NewRecord(time.Now(), l.level, l.text, 0))
+		return
+	}
+	log.Log(context.Background(), l.level, l.text, l.attrs...)
 }

@@ -71,7 +71,7 @@ func newCallerWith(tb testing.TB, config string, arenaBytes int64, logLevel int)
 		netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 7000, Family: 4}
 	me := netio.Addr{IP: [16]byte{127, 0, 0, 1}, Port: 5060, Family: 4}
 	tb.Cleanup(c.close)
-	sh := &shared{life: 0xabcdef, logger: slog.New(slog.DiscardHandler), lines: make(chan logLine, 256),
+	sh := &shared{life: 0xabcdef, logger: slog.New(slog.DiscardHandler), lines: make(chan queuedLine, 256),
 		listeners: []*netio.Listener{{Addr: me, SentBy: []byte("127.0.0.1:5060")}}}
 	sh.logLevel.Store(int64(logLevel))
 	sh.tables.Store(targets)

@@ -31,7 +31,7 @@ type shared struct {
 	list      *blocklist.Table // the destination blocklist; nil means there is none
 	logger    *slog.Logger
 	logLevel  atomic.Int64
-	lines     chan logLine
+	lines     chan queuedLine
 	linesLost atomic.Uint64
 	random    func() uint64
 	life      uint32                  // stands for this process in our Via branches
@@ -138,7 +138,7 @@ func Start(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, arena: arena, state: state, group: group, writeQueue: writeQueue,
 		logDone: make(chan struct{}), stopped: make(chan struct{}), shared: &shared{
 			listeners: group.Listeners(), resolver: cfg.Resolver, logger: cfg.Logger,
-			lines: make(chan logLine, 1024), random: newRandom(), unsteer: group.Unsteer,
+			lines: make(chan queuedLine, 1024), random: newRandom(), unsteer: group.Unsteer,
 			activity: make(chan struct{}, 1),
 		}}
 	s.shared.logLevel.Store(int64(cfg.Settings.Core.Debug))

@@ -41,6 +41,11 @@ event_route[core:worker-one-init] {
 	f("0", warning, wrong)
 	f("1", warning, notice, wrong)
 	f("2", warning, notice, wrong, "INFO of information")
+	f(`0
+loadmodule "debugger.so"
+modparam("debugger", "mod_hash_size", 5)
+modparam("debugger", "mod_level_mode", 1)
+modparam("debugger", "mod_level", "xlog=2")`, warning, notice, wrong, "INFO of information")
 }
 
 // TestReloadKeepsSizes: another size of a table that is in use is no error, and is said.

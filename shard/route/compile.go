@@ -43,6 +43,7 @@ type compiler struct {
 	inside    int   // how many expressions surround what is being compiled
 	temps     int32 // temporaries in use
 	holding
+	tracing
 	entry   target    // the entry of the next step of the current atom
 	labels  []target  // what each label stands for
 	targets []*target // targets outside of the step table, to be linked
@@ -121,6 +122,7 @@ func (cc *compiler) tail(list []syntax.Stmt) target {
 	}
 	switch s := list[n-1].(type) {
 	case *syntax.If:
+		last = cc.tracedFrom(s, last)
 		then, els := cc.label(), cc.ends.one
 		if s.HasElse {
 			els = cc.label()
@@ -134,10 +136,12 @@ func (cc *compiler) tail(list []syntax.Stmt) target {
 		}
 		return entry
 	case *syntax.While:
+		last = cc.tracedFrom(s, last)
 		cc.define(last, cc.whileTo(s, cc.endOfWhile(s), cc.endOfBreak()))
 		cc.temps = temps
 		return entry
 	case *syntax.Switch:
+		last = cc.tracedFrom(s, last)
 		cc.define(last, cc.switchTo(s, cc.ends.one, cc.endOfBreak(), cc.tail))
 		cc.temps = temps
 		return entry
@@ -178,6 +182,10 @@ func (cc *compiler) stmt(s syntax.Stmt, next target) target {
 	}
 	temps := cc.temps
 	defer func() { cc.temps = temps }()
+	return cc.traced(s, cc.oneStmt(s, next))
+}
+
+func (cc *compiler) oneStmt(s syntax.Stmt, next target) target {
 	switch s := s.(type) {
 	case *syntax.If:
 		return cc.ifStmt(s, next)

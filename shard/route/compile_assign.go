@@ -32,8 +32,10 @@ func assigned(cc *compiler, x *syntax.Call) callFn {
 
 // assign compiles $x = value.
 func (cc *compiler) assign(s *syntax.Assign, next target) target {
-	return cc.atom(func() {
-		pv := cc.pv(s.To)
+	next, define := cc.tracedAssign("$"+s.To.Text, next)
+	var pv *pvCode
+	entry := cc.atom(func() {
+		pv = cc.pv(s.To)
 		var x valFn
 		uses := cc.measured(func() { x = cc.value(s.X) })
 		if pv == nil {
@@ -67,4 +69,6 @@ func (cc *compiler) assign(s *syntax.Assign, next target) target {
 		}
 		cc.place(step{do: f, yes: next, no: next})
 	})
+	define(pv)
+	return entry
 }

@@ -165,6 +165,10 @@ func voided(f testFn, otherwise *target) testFn {
 
 // callTo compiles a call of a function, with the steps that its arguments need, or route(X).
 func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
+	return cc.tracedAt(x.Pos, x.Name, cc.oneCall(x, yes, no))
+}
+
+func (cc *compiler) oneCall(x *syntax.Call, yes, no target) target {
 	if x.Name == "route" {
 		return cc.routeCall(x, yes, no)
 	}

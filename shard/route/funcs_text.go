@@ -158,13 +158,19 @@ func (cc *compiler) logLine(x *syntax.Call, i int, l LogLevel, prefix LinePrefix
 	if f == nil {
 		return nil
 	}
-	pre := prefix.text
+	pre, own := prefix.text, cc.lineLevel
 	return func(c *Ctx) int {
 		level, ok := l.get(c)
 		if !ok {
 			return -1
 		}
-		if level > c.Shard.Log.LogLevel() {
+		most := c.Shard.Log.LogLevel()
+		if own != nil {
+			if n := own.Load(); n != NoLineLevel {
+				most = int(n)
+			}
+		}
+		if level > most {
 			return 1
 		}
 		line := c.beginLine()

@@ -58,6 +58,7 @@ type Module struct {
 	begins    map[string]Value // the initial values of $var
 	// namesRoutes says that the module looks up routes by name
 	namesRoutes bool
+	tracing         // see trace.go
 	at          Pos // where the value being set stands
 }
 
@@ -326,6 +327,15 @@ func (cc *compiler) readyAll() {
 		cc.prog.namesRoutes = cc.prog.namesRoutes || m.namesRoutes
 		if m.http != nil {
 			cc.prog.http = m.http
+		}
+		if m.trace != nil {
+			cc.trace = m.trace
+		}
+		if m.traceAssign != nil {
+			cc.traceAssign = m.traceAssign
+		}
+		if m.lineLevel != nil {
+			cc.lineLevel = m.lineLevel
 		}
 		for _, e := range m.own {
 			cc.refs = append(cc.refs, routeRef{name: e.name, pos: e.pos})

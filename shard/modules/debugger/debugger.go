@@ -1,5 +1,5 @@
-// Package debugger has the functions of Kamailio's module debugger that show a message and its
-// values. Nothing traces a script or stops it.
+// Package debugger shows what a script does: it traces statements and assignments, and logs a
+// message and its values. It is Kamailio's module debugger; nothing stops a script.
 package debugger
 
 import (
@@ -10,11 +10,16 @@ import (
 
 // Define is the module.
 func Define(m *route.Module) {
-	const why = "nothing traces a script or stops it, and all modules log alike"
-	m.IdleAny(why, "breakpoint", "cfgpkgcheck", "cfgtest", "cfgtrace", "cfgtrace_format", "log_assign",
-		"log_facility", "log_level_name", "log_prefix", "mod_facility", "mod_facility_mode",
-		"mod_hash_size", "mod_level", "mod_level_mode", "reset_msgid", "step_loops", "step_usleep")
-	level := m.Int("log_level", -1, -5, 3, "The level of dbg_sip_msg if a call names none.")
+	level := m.Int("log_level", -1, -5, 3, "The level of the trace, and of dbg_sip_msg if a call "+
+		"names none.")
+	tracing(m, level)
+	levels(m)
+	const why = "nothing stops a script: cfgtrace and dbg_pv_dump show what it does"
+	m.IdleAny(why, "breakpoint", "step_loops", "step_usleep")
+	m.IdleAny("there is no private memory to check", "cfgpkgcheck")
+	m.IdleAny("there is no module cfgt", "cfgtest")
+	m.IdleAny("one facility serves all lines", "log_facility", "mod_facility", "mod_facility_mode")
+	m.IdleAny("$mi counts the messages of a process, and goes on", "reset_msgid")
 
 	m.Func(route.Func{Name: "dbg_sip_msg", In: route.Anywhere &^ (route.InBranch | route.InFailure),
 		Args: []route.AnyArg{
