@@ -236,6 +236,16 @@ func TestConfigFromStandardInput(t *testing.T) {
 	if r := runBinary(t, goodConfig+tables, "-c", "-n", "1", "-m", "512", "-f", "-"); r.code != 0 {
 		t.Errorf("tables with room: %+v", r)
 	}
+	for head, want := range map[string]string{
+		`modparam("tls", "certificate", "/nonexistent/c.pem")`: "warning: certificate /nonexistent/c.pem: cannot read it",
+		`modparam("tls", "config", "/nonexistent/tls.cfg")`:    "warning: /nonexistent/tls.cfg: cannot read it",
+		`modparam("tls", "verify_depth", 3)`:                   "",
+	} {
+		r := runBinary(t, goodConfig+"loadmodule \"tls.so\"\n"+head+"\n", "-c", "-f", "-")
+		if r.code != 0 || !strings.Contains(r.stderr, want) || strings.Contains(r.stderr, "TLS listener") != (want != "") {
+			t.Errorf("%s: %+v", head, r)
+		}
+	}
 	if r := runBinary(t, badConfig, "-c", "-f-"); r.code != 255 || !strings.Contains(r.stderr, "<stdin>:3:") {
 		t.Errorf("%+v", r)
 	}

@@ -85,6 +85,8 @@ func (o *options) configure() (*Config, error) {
 	}
 	if c.tls, err = c.openTLS(); err != nil {
 		errs = append(errs, err)
+	} else if c.tls == nil {
+		c.Notes = append(c.Notes, c.unusedTLS()...)
 	}
 	c.Targets, err = c.loadTargets(o.targets)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"golang.org/x/sys/unix"
 	"path/filepath"
+	"strings"
 
 	"viaduct/control"
 	"viaduct/control/resolve"
@@ -60,6 +61,31 @@ func (c *Config) openTLS() (*tlsdomains.Store, error) {
 		return nil, nil
 	}
 	return tlsdomains.Open(opts)
+}
+
+// unusedTLS returns what is wrong with TLS domains that no listener needs yet, a line each: missing
+// certificates would be heard of only when TLS is switched on.
+func (c *Config) unusedTLS() (notes []string) {
+	opts := c.tlsOptions()
+	if opts.File == "" && opts.Default.Certificate == "" && opts.Default.PrivateKey == "" {
+		return nil
+	}
+	opts.Listeners = nil
+	store, err := tlsdomains.Open(opts)
+	for _, e := range leaves(err) {
+		why := ""
+		if strings.Contains(e.Error(), "cannot read it") {
+			why = "make that file readable or name another one: "
+		}
+		notes = append(notes, e.Error()+"; "+why+"there is "+
+			"no TLS listener now, and a start with one would fail")
+	}
+	if err == nil {
+		for _, w := range store.Warnings() {
+			notes = append(notes, w.String())
+		}
+	}
+	return notes
 }
 
 // tlsOptions is what the settings say about the TLS domains.

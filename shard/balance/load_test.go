@@ -202,8 +202,10 @@ func TestValidate(t *testing.T) {
 	f(2, 9, "")
 	f(-1, 9, "")
 	f(-1, 10, "")
-	f(1, 15, "algorithm 15 (priority and weight) is not implemented; available: 0 to 13")
-	f(1, 64, "algorithm 64 (overload control) is not implemented; available: 0 to 13")
+	f(1, 15, "algorithm 15 (priority and weight) is not implemented; available: 0 to 13; nearest: "+
+		"a set for each priority, each chosen by weights, as in ds_select_routes(\"1=9;2=9\", \"0\")")
+	f(1, 64, "algorithm 64 (overload control) is not implemented; available: 0 to 13; nearest: 13, latency, "+
+		"which spares the destinations that have become slow")
 	f(1, 16, "algorithm 16 does not exist; available: 0 to 13")
 	f(1, -1, "algorithm -1 does not exist; available: 0 to 13")
 	f(3, 0, "set 3 does not exist: the destination list has 1, 2")

@@ -248,8 +248,16 @@ func (e *UnavailableError) Error() string {
 		return fmt.Sprintf("algorithm %d does not exist; available: %s", int(e.Algorithm),
 			available)
 	}
-	return fmt.Sprintf("algorithm %d (%s) is not implemented; available: %s", int(e.Algorithm),
-		name, available)
+	return fmt.Sprintf("algorithm %d (%s) is not implemented; available: %s%s", int(e.Algorithm),
+		name, available, nearest[e.Algorithm])
+}
+
+// nearest is what to write in the place of algorithms that are not there.
+var nearest = map[Algorithm]string{
+	14: "; nearest: 4, round robin, or 8, priority",
+	15: "; nearest: a set for each priority, each chosen by weights, as in " +
+		"ds_select_routes(\"1=9;2=9\", \"0\")",
+	64: "; nearest: 13, latency, which spares the destinations that have become slow",
 }
 
 const available = "0 to 13"

@@ -20,7 +20,9 @@ func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *ha
 	algorithm := route.Int("algorithm", 0, 1<<31-1,
 		"how to choose: 0, by Call-ID; 1 to 3, by the URI of From, To or the request; 4, in turn; 5, "+
 			"by the user of the credentials; 6, at random; 7, by hash_pvar; 8, the first; 9, by weight; "+
-			"10, by calls under way; 11, by rweight; 12, all at once; 13, by latency", route.AsIs)
+			"10, by calls under way; 11, by rweight; 12, all at once; 13, by latency. Not there: 15, by "+
+			"priority and weight (nearest: a set for each priority, by ds_select_routes, as in "+
+			"\"1=9;2=9\"), and 64, in turn with overload control (nearest: 13)", route.AsIs)
 	limit := route.Optional(route.Int("limit", 0, 1<<31-1,
 		"how many destinations are kept for failover; 0 means all", route.AsIs), 0)
 	args := []route.AnyArg{set, algorithm, limit}
