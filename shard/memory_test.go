@@ -11,7 +11,7 @@ import (
 func TestOpenCallMemory(t *testing.T) {
 	const calls = 2000
 	bounds := map[string]uint64{"lb.cfg": 1536, "stateful.cfg": 1536, "stateless.cfg": 0,
-		"htable.cfg": 2240, "stock.cfg": 2368, "sbc.cfg": 2688}
+		"htable.cfg": 1920, "stock.cfg": 1984, "sbc.cfg": 2176}
 	for _, config := range callConfigs {
 		most := bounds[path.Base(config)]
 		c := newCaller(t, config)

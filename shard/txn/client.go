@@ -149,6 +149,9 @@ func (t *Table) responseInvite(br *Branch, m *parser.Message) bool {
 				br.flags&(brKept|brCancelled) == brKept|brCancelled && br.cancel == 0 {
 				t.sendCancel(br, nil)
 			}
+			if first {
+				t.shrink(br)
+			}
 			// 100 is hop by hop (§16.7 step 4), and a branch given up is of no interest
 			return (status > 100 || t.relay100) && br.flags&brKept == 0
 		case status < 300:
