@@ -1,8 +1,13 @@
 // Package pike refuses addresses that send too much: Kamailio's module pike.
 //
-// Kamailio counts in a tree over the bytes of addresses, whose branches grow with the traffic, so
-// that an address out of a new network has some requests free. Here each address has an entry of
-// its own in a table that all shards share and that a kill leaves as it is.
+// Kamailio counts in a tree over the bytes of addresses, whose branches grow with the traffic. So
+// an address whose first byte is new has max(3, density/4+1) requests free: with a density of 15 it
+// is blocked at the 20th, with 60 at the 77th. One whose first byte is known has two of them free,
+// one whose second is known has one, and one with a busy neighbour in its /24 has none: it is
+// blocked at the 16th (5.6.3, asked with densities from 1 to 60). Who is blocked depends on who else
+// sends. Here each address has an entry of its own, in a table that all shards share and that a kill
+// leaves as it is, and each is blocked at the 16th. So an address gets what the operator has
+// allowed, whoever sends besides, and Kamailio never blocks earlier.
 package pike
 
 import (
@@ -38,7 +43,8 @@ func define(m *route.Module) *pike {
 		"Seconds over which requests are counted.")
 	p.density = m.Int("reqs_density_per_unit", 30, 1, maxDensity,
 		"How many requests an address may send in a unit. One that sends more is blocked until it "+
-			"has kept to the limit for a whole unit.")
+			"has kept to the limit for a whole unit. (Kamailio 5.6.3 allows an address of a new "+
+			"network max(3, density/4+1) more; with a busy neighbour in its /24 it is as here.)")
 	p.level = m.Int("pike_log_level", 0, -5, 3,
 		"The level of the line which says that an address is blocked or released.")
 	p.addresses = m.Int("max_addresses", 65536, 64, table.MaxEntries,
