@@ -44,6 +44,7 @@ func Define(m *route.Module) {
 			}
 			return dst.Put(c, route.IntValue(int64(count(b, at))))
 		})
+	lists(m)
 
 	kind := route.Text("type",
 		"integer (int), string (str), real, true, false, null, object (obj), array")

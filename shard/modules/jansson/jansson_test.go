@@ -15,6 +15,27 @@ func TestCases(t *testing.T) {
 	moduletest.New(t, route.Declared{Name: "jansson", Define: Define}).Check("testdata/jansson.txt")
 }
 
+// TestLists plays testdata/lists.txt.
+func TestLists(t *testing.T) {
+	b := moduletest.New(t, route.Declared{Name: "pv", Define: pv.Define},
+		route.Declared{Name: "jansson", Define: Define})
+	b.Check("testdata/lists.txt")
+	if _, got := b.Run(`jansson_xdecode("{}", "");`); got != -1 {
+		t.Errorf("a list without a name: %d", got)
+	}
+	p, _, err := b.Load("request_route { jansson_xdecode(\"[{\\\"a\\\":1},{\\\"b\\\":\\\"x\\\"}]\", \"j\"); " +
+		"jansson_xencode(\"j\", \"$var(o)\"); }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		p.Request(b.Ctx, b.Begin(b.Msg(), b.Source()))
+		b.Core.Release()
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // FuzzCompact holds the one form of a text against package encoding/json: it is JSON, means the
 // same, and is its own form; and each member of an object is found as there.
 func FuzzCompact(f *testing.F) {

@@ -47,6 +47,28 @@ func DefineJSON(m *route.Module) {
 			}
 			return dst.Put(c, c.Built(appendSpaced(c.Room(), b)))
 		})
+	path := route.Text("path", "where, such as a.b[0].c")
+	route.Transform1(m, "json.parse", path, "What a JSON text has at a path: a string as what it "+
+		"means, anything else as a JSON text. It is empty where there is nothing, or null.",
+		func(c *route.Ctx, v route.Value, path []byte) route.Value {
+			nothing := route.TextValue([]byte{})
+			b, ok := document(c, c.TextOf(v))
+			if !ok || len(path) == 0 {
+				return nothing
+			}
+			at, _, rest, ok := find(b, path, c.Room())
+			if !ok || len(rest) > 0 {
+				return nothing
+			}
+			switch x := b[at.from:at.to]; x[0] {
+			case '"':
+				return c.Built(plainText(c.Room(), x))
+			case 'n':
+				return nothing
+			default:
+				return c.Built(appendSpaced(c.Room(), x))
+			}
+		})
 }
 
 // last is the last of the fields of a name, which is written as a string, in a compact text; nil if
