@@ -74,7 +74,7 @@ func (g *Group) openLater(number int, cfg *ListenConfig) (_ *Sockets, err error)
 		return nil, err
 	}
 	s.Listener = newListener(number, addr, cfg)
-	if err = s.Listener.raiseBuffers(s.fds, cfg, g.opt.Logger); err != nil {
+	if err = s.Listener.tune(s.fds, cfg, g.opt.Logger); err != nil {
 		return nil, err
 	}
 	for shard, fd := range s.fds {

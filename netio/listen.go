@@ -86,6 +86,12 @@ func (c *ListenConfig) validate() error {
 	case c.RecvBufferBytes < 0 || c.RecvBufferBytes > maxRecvBufferBytes:
 		return fmt.Errorf("cannot listen on %s: a receive buffer of %d bytes is out of range, 0 "+
 			"to %d are possible", c.Addr, c.RecvBufferBytes, maxRecvBufferBytes)
+	case c.SendBufferBytes < 0 || c.SendBufferBytes > maxRecvBufferBytes:
+		return fmt.Errorf("cannot listen on %s: a send buffer of %d bytes is out of range, 0 to "+
+			"%d are possible", c.Addr, c.SendBufferBytes, maxRecvBufferBytes)
+	case c.TOS < 0 || c.TOS > 255:
+		return fmt.Errorf("cannot listen on %s: the byte TOS is %d, out of range 0 to 255", c.Addr,
+			c.TOS)
 	case c.AdvertiseHost == "" && c.AdvertisePort != 0:
 		return fmt.Errorf("cannot listen on %s: an advertised port needs an advertised host",
 			c.Addr)
@@ -201,7 +207,7 @@ func (g *Group) openListener(index int, cfg *ListenConfig, mode SteerMode, log *
 			return err
 		}
 	}
-	if err := l.raiseBuffers(fds, cfg, log); err != nil {
+	if err := l.tune(fds, cfg, log); err != nil {
 		return err
 	}
 	g.listeners = append(g.listeners, l)
@@ -220,9 +226,19 @@ func newListener(index int, addr netip.AddrPort, cfg *ListenConfig) *Listener {
 	return l
 }
 
-// raiseBuffers gives the sockets the receive buffers that were asked for, as far as the kernel lets
-// us.
-func (l *Listener) raiseBuffers(fds []int, cfg *ListenConfig, log *slog.Logger) error {
+// tune gives the sockets the TOS and, as far as the kernel lets us, the buffers that were asked
+// for.
+func (l *Listener) tune(fds []int, cfg *ListenConfig, log *slog.Logger) error {
+	for _, fd := range fds {
+		if err := SetTOS(fd, l.Addr.Family == 6, cfg.TOS); err != nil {
+			return fmt.Errorf("cannot set the TOS to %d: %w", cfg.TOS, err)
+		}
+		if n := cfg.SendBufferBytes; n > 0 {
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, n/2); err != nil {
+				return fmt.Errorf("cannot set the send buffer: %w", err)
+			}
+		}
+	}
 	wantBytes := cfg.RecvBufferBytes
 	if wantBytes == 0 {
 		wantBytes = defaultRecvBufferBytes

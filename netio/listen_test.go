@@ -68,6 +68,8 @@ func TestListenRefuses(t *testing.T) {
 	f("no interface of this host has the address", 1, at("192.0.2.77:0"))
 	f("out of range", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: -1})
 	f("out of range", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), RecvBufferBytes: 1<<30 + 1})
+	f("out of range", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), SendBufferBytes: -1})
+	f("out of range", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), TOS: 256})
 	f("needs an advertised host", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), AdvertisePort: 1})
 	f("cannot carry", 1, ListenConfig{Addr: netip.MustParseAddrPort("127.0.0.1:0"), AdvertiseHost: "a\r\nb"})
 }
@@ -333,4 +335,25 @@ func TestUnsteer(t *testing.T) {
 	if mustListen(t, 2, Options{Steer: SteerOff}, "127.0.0.1:0").Unsteer(0) {
 		t.Error("there was no program to take off")
 	}
+}
+
+func TestSocketsTOS(t *testing.T) {
+	f := func(addr string, level, name int) {
+		t.Helper()
+		g, err := Listen([]ListenConfig{{Addr: netip.MustParseAddrPort(addr), SendBufferBytes: 96 << 10, TOS: 0xb8}}, 1,
+			Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		fd := g.socket[0]
+		if got, err := unix.GetsockoptInt(fd, level, name); err != nil || got != 0xb8 {
+			t.Errorf("%s sends with %d, %v", addr, got, err)
+		}
+		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF); err != nil || got != 96<<10 {
+			t.Errorf("%s has a send buffer of %d, %v", addr, got, err)
+		}
+	}
+	f("127.0.0.1:0", unix.IPPROTO_IP, unix.IP_TOS)
+	f("[::1]:0", unix.IPPROTO_IPV6, unix.IPV6_TCLASS)
 }

@@ -53,6 +53,11 @@ type ListenConfig struct {
 	// counts it: twice the payload it can hold (socket(7)). 0 means 16 MiB. A default of the kernel
 	// above the cap is left alone.
 	RecvBufferBytes int
+	// SendBufferBytes is what the send buffer is set to (maxsndbuffer), as the kernel counts it; 0
+	// means 1 MiB. The kernel cuts what is above net.core.wmem_max.
+	SendBufferBytes int
+	// TOS is the byte TOS of IPv4 and the traffic class of IPv6 of what is sent (tos).
+	TOS int
 }
 
 // SteerMode says whether the kernel may choose the shard of a datagram.

@@ -90,6 +90,14 @@ func openSocket(addr netip.AddrPort) (fd int, err error) {
 	return fd, nil
 }
 
+// SetTOS sets the byte TOS of what a socket sends: the traffic class if it is one of IPv6.
+func SetTOS(fd int, is6 bool, tos int) error {
+	if is6 {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, tos)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, tos)
+}
+
 // raiseRecvBuffer raises the receive buffer up to capBytes and returns what the kernel then
 // reports. The kernel doubles what it is given to pay for its own bookkeeping and reports the
 // doubled value, which is what capBytes is compared with. A larger default is left alone. SO_RCVBUF

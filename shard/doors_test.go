@@ -150,7 +150,11 @@ func TestDoorsThatTell(t *testing.T) {
 func TestDoorsToConnections(t *testing.T) {
 	do := func(from, script string, want ...string) {
 		t.Helper()
-		f := newFlow(t, doorsHead+"request_route {\n"+script+"\nsl_send_reply(\"200\", \"done\"); }\n", "", 16<<20)
+		end := `sl_send_reply("200", "done");`
+		if strings.HasPrefix(script, end) {
+			end = ""
+		}
+		f := newFlow(t, doorsHead+"request_route {\n"+script+"\n"+end+" }\n", "", 16<<20)
 		answered(t, f, from)
 		if got := strings.Join(f.conns.did, "; "); got != strings.Join(want, "; ") {
 			t.Errorf("%s: did %q, want %q", script, got, want)
@@ -163,6 +167,19 @@ func TestDoorsToConnections(t *testing.T) {
 	do("tcp:127.0.0.1:6000", `tcp_close_connection();`, "close 1 ")
 	do("tcp:127.0.0.1:6000", `ws_close("4000", "enough");`, "close 1 enough")
 	do("tcp:127.0.0.1:6000", `force_tcp_alias();`, "alias 1 TCP")
+	// Without a word about it, tcp_script_mode is 0.
+	const refuse = `sl_send_reply("200", "done"); `
+	do("tcp:127.0.0.1:6000", refuse+`return -1;`, "close 1 ")
+	do("tcp:127.0.0.1:6000", refuse+`if (true) { return -5; }`, "close 1 ")
+	do("tcp:127.0.0.1:6000", refuse+`return 1;`)
+	do("tcp:127.0.0.1:6000", refuse+`return 0;`)
+	do("tcp:127.0.0.1:6000", refuse+`exit;`)
+	do("tcp:127.0.0.1:6000", refuse+`drop;`)
+	do("tcp:127.0.0.1:6000", refuse+`route(NO); exit; } route[NO] { return -1;`)
+	do("tcp:127.0.0.1:6000", refuse+`route(NO); } route[NO] { return -1;`, "close 1 ")
+	do("tcp:127.0.0.1:6000", refuse+`if (false) { exit; }`)
+	do("tcp:127.0.0.1:6000", refuse+`return -1; } tcp_script_mode=1 event_route[core:pre-routing] {`)
+	do("127.0.0.1:6000", refuse+`return -1;`)
 	do("127.0.0.1:6000", `tcp_set_connection_lifetime("30"); tcp_close_connection(); force_tcp_alias();`)
 }
 

@@ -271,7 +271,9 @@ func (w *worker) decide() {
 		w.traceHere("request_route entered")
 	}
 	if w.program.PreRouting(w.ctx, r) {
-		w.settle(w.program.Request(w.ctx, r))
+		o := w.program.Request(w.ctx, r)
+		w.settle(o)
+		w.program.CloseRefused(w.ctx, o)
 	} else if !w.ctx.Acted {
 		w.drop(ProgramDrop)
 	}

@@ -139,6 +139,8 @@ var fixedSettings = []fixed{
 			to.Settings.Control.Documents = from.Settings.Control.Documents
 			to.Settings.Control.Documents.Answer = answer
 		}},
+	stays("tos", func(c *Config) *int { return &c.Settings.Core.TOS }),
+	stays("maxsndbuffer", func(c *Config) *int { return &c.Settings.Core.SendBufferBytes }),
 	stays("mhomed", func(c *Config) *bool { return &c.Settings.Core.MHomed }),
 	stays("accept_ctrl_chars", func(c *Config) *bool { return &c.Settings.Core.AcceptControl }),
 	stays("dst_blocklist_init", func(c *Config) *bool { return &c.Settings.Blocklist.Init }),

@@ -18,13 +18,13 @@ import (
 var live = words(`
 	Core.Listen Core.Alias Core.Port Core.TLSPort Core.Debug Core.LogPrefix Core.DisableTCP Core.EnableTLS Core.EnableSCTP Core.AutoAliases
 	Core.DNS Core.RevDNS Core.CheckVia Core.UDPWQMaxBytes Core.AdvertisedAddress Core.AdvertisedPort Core.ServerHeader
-	Core.UserAgentHeader Core.ServerSignature Core.SIPWarning Core.ReplyToVia Core.MaxRecursion Core.MaxWhileLoops
-	Core.UDPMTUTryProto Core.RecvBufferBytes Core.SendBufferBytes Core.TOS Core.ShmForceAlloc Core.ExitTimeout
+	Core.UserAgentHeader Core.ServerSignature Core.SIPWarning Core.MaxRecursion Core.MaxWhileLoops
+	Core.UDPMTUTryProto Core.RecvBufferBytes Core.ShmForceAlloc Core.ExitTimeout
 	Core.ServerID Core.OnsendReplies Control.Documents.Answer
 	Proxy.* Txn.* Dispatcher.* Modules
 	Stream.MaxConnections Stream.TLSMaxConnections Stream.ConnectTimeout Stream.SendTimeout Stream.Lifetime Stream.WaitData
 	Stream.MsgReadTimeout Stream.AcceptAliases Stream.AcceptIPLimit Stream.AcceptUnique Stream.AcceptNoCL Stream.Async
-	Stream.ConnWQMaxBytes Stream.WQMaxBytes Stream.ReadBufferBytes Stream.CRLFPing Stream.NoConnect Stream.ConnMatch Stream.ScriptMode
+	Stream.ConnWQMaxBytes Stream.WQMaxBytes Stream.ReadBufferBytes Stream.CRLFPing Stream.NoConnect Stream.ConnMatch Stream.KeepRefused
 	Stream.PerDestination Stream.HandshakeMax Stream.AcceptRate
 	DNS.*
 	Blocklist.Use Blocklist.Expire Blocklist.MemBytes Blocklist.IMask Blocklist.ICMP

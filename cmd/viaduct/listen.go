@@ -137,8 +137,10 @@ func expandListens(s *route.Settings) (all listens, errs []error) {
 					continue
 				}
 				if proto == netio.UDP {
-					c.Name, c.AdvertiseHost, c.AdvertisePort, c.RecvBufferBytes = l.Name,
-						l.AdvertiseHost, l.AdvertisePort, core.RecvBufferBytes
+					c.Name, c.AdvertiseHost, c.AdvertisePort = l.Name, l.AdvertiseHost,
+						l.AdvertisePort
+					c.RecvBufferBytes, c.SendBufferBytes, c.TOS = core.RecvBufferBytes,
+						core.SendBufferBytes, core.TOS
 					all.datagrams = append(all.datagrams, c)
 					continue
 				}

@@ -25,7 +25,7 @@ var deadSettings = map[string]string{
 	"Stream.AcceptAliases": "shards look at it",
 	"Stream.Async":         "a file that says no is warned",
 	"Stream.ConnMatch":     "a file that says 0 is warned",
-	"Stream.ScriptMode":    "a file that has it is warned",
+	"Stream.KeepRefused":   "the program looks at it",
 	"DNS.SlowQuery":        "a file that has it is warned",
 	"DNS.RecPref":          "a file that has it is warned",
 	"DNS.DelNonExp":        "a file that has it is warned",

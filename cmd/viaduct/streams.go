@@ -17,6 +17,7 @@ func (c *Config) streamConfig() stream.Config {
 		Listeners: c.Streams, Loops: c.streamLoops(), Limits: streamLimits(c.Settings),
 		AcceptControl: c.Settings.Core.AcceptControl, Backlog: listenBacklog,
 	}
+	cfg.TOS = c.Settings.Core.TOS
 	// What is beyond the kernel's bounds it would refuse, and leave its default.
 	cfg.SynCount, cfg.FinWait, cfg.DeferAccept = min(s.SynCount, tcpCountMax),
 		time.Duration(s.Linger2)*time.Second, time.Duration(s.DeferAccept)*time.Second

@@ -103,8 +103,10 @@ func (e *Engine) Shut(number int) {
 
 func (e *Engine) open(cfg *Listen) (*net.TCPListener, error) {
 	lc := net.ListenConfig{KeepAlive: -1,
-		Control: func(_, _ string, rc syscall.RawConn) (err error) {
+		Control: func(network, _ string, rc syscall.RawConn) (err error) {
 			cerr := rc.Control(func(fd uintptr) {
+				// What is accepted inherits it.
+				_ = netio.SetTOS(int(fd), network == "tcp6", e.cfg.TOS)
 				if e.cfg.ReusePort || e.cfg.ListenPort {
 					err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 				}

@@ -48,6 +48,8 @@ type Config struct {
 	FinWait     time.Duration
 	QuickAck    bool
 	DeferAccept time.Duration
+	// TOS is the byte TOS of IPv4 and the traffic class of IPv6 of what is sent (tos).
+	TOS int
 	// SourceIPv4 and SourceIPv6 are where connections we make come from (tcp_source_ipv4,
 	// tcp_source_ipv6); invalid: the listener's address.
 	SourceIPv4, SourceIPv6 netip.Addr

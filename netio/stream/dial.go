@@ -168,8 +168,9 @@ func (e *Engine) dialFrom(ctx context.Context, from netip.AddrPort, to string) (
 	d := net.Dialer{
 		LocalAddr: net.TCPAddrFromAddrPort(from),
 		KeepAlive: -1,
-		Control: func(_, _ string, rc syscall.RawConn) error {
+		Control: func(network, _ string, rc syscall.RawConn) error {
 			return rc.Control(func(fd uintptr) {
+				_ = netio.SetTOS(int(fd), network == "tcp6", e.cfg.TOS)
 				if from.Port() != 0 {
 					_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 				}

@@ -14,6 +14,7 @@ func TestSocketOptions(t *testing.T) {
 	r := newRig(t, 1, func(c *Config) {
 		c.KeepAlive, c.KeepAliveInterval, c.KeepAliveCount = 33*time.Second, 7*time.Second, 4
 		c.FinWait, c.SynCount, c.QuickAck, c.Backlog, c.ReusePort = 9*time.Second, 3, true, 17, true
+		c.TOS = 0xb8
 		c.Limits.SendTimeout.Store(5 * time.Second)
 	})
 	c := r.dial(0)
@@ -39,6 +40,7 @@ func TestSocketOptions(t *testing.T) {
 			}
 		}
 		f(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+		f(unix.IPPROTO_IP, unix.IP_TOS, 0xb8)
 		f(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 33)
 		f(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 7)
 		f(unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4)

@@ -125,6 +125,14 @@ func (c *Ctx) CloseConn(id int64, status int, reason []byte) int {
 	return truth(conn != 0 && c.Shard.Conns.CloseGracefully(conn, status, reason))
 }
 
+// CloseRefused closes the connection of a request whose request_route ended as o if its result was
+// below 0 and tcp_script_mode does not say otherwise. What is queued is sent before.
+func (p *Program) CloseRefused(c *Ctx, o Outcome) {
+	if o == Ended && c.Return < 0 && !p.keepRefused {
+		c.CloseConn(0, 0, nil)
+	}
+}
+
 // StreamFlag is a request of the script about the stream that a message leaves on.
 type StreamFlag uint8
 

@@ -44,8 +44,16 @@ func coreParams(m *Module) {
 	m.BoolVar(&c.ServerSignature, "server_signature", "Whether answers made here have a Server "+
 		"line.")
 	m.IntVar(&c.SIPWarning, "sip_warning", 0, 1, "1: answers made here have a Warning line.")
-	m.BoolVar(&c.ReplyToVia, "reply_to_via",
-		"Whether answers made here go to the address in Via instead of the source.")
+	m.BoolVar(new(bool), "phone2tel", "0: a sip URI with user=phone is a sip URI. It is always so: "+
+		"$rz is what is written. With 1, its default, Kamailio 5.6 has tel for such a URI.")
+	m.Note("phone2tel", func(_ string, n int64) string {
+		if n != 0 {
+			return "is always 0: the scheme of a sip URI with user=phone is sip"
+		}
+		return ""
+	})
+	m.IdleInt("responses go to the source of a request (RFC 3261 §18.2.2, RFC 3581 §4): to the "+
+		"host of its Via anybody could have them sent to anybody else", "reply_to_via")
 	m.BoolVar(&c.OnsendReplies, "onsend_route_reply",
 		"Whether onsend_route also runs for responses that are passed on.")
 	m.BoolVar(&m.set.Proxy.ForceRPort, "force_rport",
@@ -57,7 +65,6 @@ func coreParams(m *Module) {
 	m.IntVar(&m.set.Txn.MaxBranches, "max_branches", 1, 30,
 		"How many branches a transaction may have.")
 	m.IntVar(&c.ServerID, "server_id", 0, 1<<31-1, "The number of this node.")
-	m.NotYet("reply_to_via")
 	processParams(m, c)
 }
 
@@ -104,7 +111,7 @@ func processParams(m *Module, c *CoreSettings) {
 	m.IdleAny("it has no meaning here", "disable_core_dump", "open_files_limit", "pv_buffer_size",
 		"pv_buffer_slots", "pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table",
 		"stats_name_separator", "mcast", "mcast_loopback", "mcast_ttl",
-		"http_reply_parse", "http_reply_hack", "ipv6_hex_style", "phone2tel",
+		"http_reply_parse", "http_reply_hack", "ipv6_hex_style",
 		"xavp_via_params", "xavp_via_fields", "uri_host_extra_chars", "hdr_name_extra_chars",
 		"sip_parser_mode", "pmtu_discovery")
 }

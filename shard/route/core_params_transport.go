@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,11 +46,24 @@ func transportParams(m *Module) {
 		})
 	m.IntVar(&c.RecvBufferBytes, "maxbuffer", 0, 1<<31-1,
 		"The maximum size of a socket's receive buffer, in bytes.")
-	m.IntVar(&c.SendBufferBytes, "maxsndbuffer", 0, 1<<31-1,
-		"The maximum size of a socket's send buffer, in bytes; 0: the kernel's default.")
-	bind(m, &c.TOS, "tos", "The TOS byte of what is sent, as a number or as IPTOS_LOWDELAY, "+
-		"IPTOS_THROUGHPUT, IPTOS_RELIABILITY or IPTOS_MINCOST.", &paramDef{any: true}, tosValue)
-	m.NotYet("maxsndbuffer", "tos")
+	m.IntVar(&c.SendBufferBytes, "maxsndbuffer", 0, 1<<30,
+		"The bytes of a UDP socket's send buffer, as the kernel counts them; 0: 1 MiB.")
+	tos := &paramDef{any: true}
+	tos.problem = func(v syntax.Literal) string {
+		if n := tosValue(v); n < 0 || n > 255 {
+			given := quote(clip(v.Str))
+			if v.Kind == syntax.IntLiteral {
+				given = strconv.FormatInt(v.Num, 10)
+			}
+			return "is " + given + "; write a number from 0 to 255, or IPTOS_LOWDELAY, " +
+				"IPTOS_THROUGHPUT, IPTOS_RELIABILITY or IPTOS_MINCOST"
+		}
+		return ""
+	}
+	bind(m, &c.TOS, "tos", "The byte TOS (for IPv6 the traffic class) of what is sent by UDP and "+
+		"streams, as a number or as IPTOS_LOWDELAY, IPTOS_THROUGHPUT, IPTOS_RELIABILITY or "+
+		"IPTOS_MINCOST. Kamailio 5.6 takes the word for another than it is, and 300 for 44.", tos,
+		tosValue)
 	m.IntVar(&c.UDPWQMaxBytes, "udp_wq_max", 0, 16<<20, "Viaduct's own: how many bytes may wait "+
 		"for one socket of a shard when its buffer is full; 0: nothing waits.")
 
@@ -64,7 +78,8 @@ func transportParams(m *Module) {
 		"ip_free_bind", "ipfreebind", "ip_nonlocal_bind")
 }
 
-// tosValue returns the TOS byte for a number or one of the kernel's names (netinet/ip.h).
+// tosValue returns the TOS byte for a number or one of the kernel's names (netinet/ip.h). It
+// returns -1 for another word.
 func tosValue(v syntax.Literal) int {
 	switch v.Str {
 	case "IPTOS_LOWDELAY":
@@ -75,6 +90,9 @@ func tosValue(v syntax.Literal) int {
 		return 0x04
 	case "IPTOS_MINCOST":
 		return 0x02
+	}
+	if v.Kind != syntax.IntLiteral {
+		return -1
 	}
 	return int(v.Num)
 }
@@ -140,9 +158,10 @@ func streamParams(m *Module) {
 		}
 		return ""
 	})
-	m.IntVar(&s.ScriptMode, "tcp_script_mode", 0, 1,
-		"1 keeps a connection whose message the script refused.")
-	m.NotYet("tcp_script_mode")
+	m.BoolVar(&s.KeepRefused, "tcp_script_mode",
+		"0 closes the connection of a request whose request_route ends with a result below 0: by "+
+			"`return` with one, or because its last statement was false. What was queued is sent "+
+			"before.")
 	m.IntVar(&s.PerDestination, "tcp_connections_per_destination", 1, 64,
 		"Viaduct's own: how many connections a shard keeps to one destination.")
 	m.IntVar(&s.HandshakeMax, "tcp_handshake_max", 1, 65536,

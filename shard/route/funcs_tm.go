@@ -1,6 +1,7 @@
 package route
 
 import (
+	"fmt"
 	"strings"
 
 	"viaduct/parser"
@@ -137,7 +138,11 @@ func (cc *compiler) relayDst(x *syntax.Call, i int, host string, port int) (Rela
 	}
 	var u parser.URI
 	if parser.ParseURI([]byte("sip:"+host), &u) != parser.OK || string(u.HostBytes()) != host {
-		cc.ld.errorf(x.Args[i].At(), "%s: %s is no host", x.Name, quote(clip(host)))
+		instead := ""
+		if u.Port != 0 && port == 0 && strings.HasPrefix(x.Name, "forward") {
+			instead = fmt.Sprintf("; write %s(%q, %d)", x.Name, u.HostBytes(), u.Port)
+		}
+		cc.ld.errorf(x.Args[i].At(), "%s: %s is no host%s", x.Name, quote(clip(host)), instead)
 		return RelayDst{}, false
 	}
 	return RelayDst{Set: true, Proto: AnyTransport, Host: []byte(host), Port: port}, true

@@ -2,6 +2,7 @@ package route
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"viaduct/shard/route/suggest"
@@ -11,7 +12,7 @@ import (
 // compile turns the items, in file order, into settings and a program. As in Kamailio, order
 // matters: a function or a modparam needs its loadmodule above it.
 func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settings) {
-	items := ld.joined(file.Items)
+	items := withRouteZero(ld.joined(file.Items))
 	set := DefaultSettings()
 	prog := &Program{}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{},
@@ -65,6 +66,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	cc.finish(Pos{File: file.Name, Line: 1, Col: 1})
 	prog.nvars = len(cc.vars)
 	cc.begun()
+	prog.keepRefused = set.Stream.KeepRefused
 	return prog, set
 }
 
@@ -89,6 +91,30 @@ func (ld *loader) joined(items []syntax.Item) []syntax.Item {
 		out[i].Body = append(out[i].Body[:len(out[i].Body):len(out[i].Body)], it.Body...)
 	}
 	return out
+}
+
+// withRouteZero adds what route(0) calls: the body of request_route as a route of its own. It adds
+// nothing if no route does so.
+func withRouteZero(items []syntax.Item) []syntax.Item {
+	main, called := -1, false
+	for i := range items {
+		it := &items[i]
+		if it.Kind != syntax.RouteItem {
+			continue
+		}
+		if k, ok := runKind(it); ok && k == RequestRoute && it.Unnamed() && it.Word != "event_route" {
+			main = i
+		}
+		w := callees{}
+		w.stmts(it.Body)
+		called = called || slices.ContainsFunc(w.found, func(c callee) bool { return c.name == "0" })
+	}
+	if main < 0 || !called {
+		return items
+	}
+	zero := items[main]
+	zero.Word, zero.Name, zero.Named, zero.Called = "route", "0", true, true
+	return append(items, zero)
 }
 
 // prefixLines compiles log_prefix.

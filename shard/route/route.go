@@ -136,6 +136,7 @@ type Program struct {
 	logPrefix    *format // nil means log_prefix is not set
 	maxRecursion int
 	maxLoops     int64
+	keepRefused  bool // StreamSettings.KeepRefused
 }
 
 // Selection is a call of ds_select_dst or ds_select_domain whose algorithm is known at load. The

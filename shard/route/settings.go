@@ -193,9 +193,6 @@ type CoreSettings struct {
 	ServerSignature bool
 	// SIPWarning is 1 to add Warning to replies made here (`sip_warning`); default 0.
 	SIPWarning int
-	// ReplyToVia sends replies made here to the address in Via instead of the source of the packet
-	// (`reply_to_via`); default false.
-	ReplyToVia bool
 	// MaxRecursion bounds the depth of nested route() calls (`max_recursive_level`); default 256.
 	MaxRecursion int
 	// MaxWhileLoops bounds the iterations of one while (`max_while_loops`); default 100. 0 means no
@@ -209,10 +206,9 @@ type CoreSettings struct {
 	// RecvBufferBytes bounds the receive buffer of a socket (`maxbuffer`, -b); default 16777216.
 	// Kamailio's default of 262144 holds about a hundred datagrams.
 	RecvBufferBytes int
-	// SendBufferBytes bounds the send buffer of a socket (`maxsndbuffer`); 0 means the kernel's
-	// default.
+	// SendBufferBytes is the send buffer of a UDP socket (`maxsndbuffer`); 0 means 1 MiB.
 	SendBufferBytes int
-	// TOS is the IP TOS byte of everything sent (`tos`); 0 means unset.
+	// TOS is the IP TOS byte of everything sent (`tos`); default 16, as Kamailio's.
 	TOS int
 	// ShmMB is the size of the arena in MiB (`shm_mem_size`, -m); 0 means the default of the
 	// command line.
@@ -251,7 +247,7 @@ func DefaultSettings() *Settings {
 		Core: CoreSettings{
 			Port: 5060, UDPMTUTryProto: AnyTransport, Fork: true, ServerSignature: true,
 			MaxRecursion: defaultRecursion, MaxWhileLoops: defaultWhileLoops,
-			RecvBufferBytes: 16 << 20, UDPWQMaxBytes: 256 << 10,
+			RecvBufferBytes: 16 << 20, UDPWQMaxBytes: 256 << 10, TOS: 0x10,
 			ExitTimeout: 60 * time.Second, EnableSCTP: 2, TLSPort: 5061,
 		},
 		Proxy: proxy.DefaultSettings(), Txn: txn.DefaultSettings(),

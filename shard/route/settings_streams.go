@@ -79,9 +79,9 @@ type StreamSettings struct {
 	// ConnMatch is 1 to find a connection by the local port as well, and not only by both addresses
 	// and the peer's port (`tcp_connection_match`). Viaduct always does so, and warns about 0.
 	ConnMatch int
-	// ScriptMode is 1 to keep a connection whose message the script refused, and 0 to close it
-	// (`tcp_script_mode`); default 0.
-	ScriptMode int
+	// KeepRefused keeps the connection of a request whose request_route ends with a result below 0
+	// (`tcp_script_mode`); default false.
+	KeepRefused bool
 	// PerDestination is how many connections one shard keeps to one destination
 	// (tcp_connections_per_destination, Viaduct's own; 1 to 64); default 1.
 	PerDestination int

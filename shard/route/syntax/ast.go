@@ -28,10 +28,12 @@ type Item struct {
 	Named bool
 	// Body has the statements of a route.
 	Body []Stmt
+	// Called marks the copy of request_route that route(0) calls. It is the only route[0] there is.
+	Called bool
 }
 
 // Unnamed tells whether the route has no name. In Kamailio 0 means no name.
-func (it *Item) Unnamed() bool { return it.Name == "" || it.Name == "0" }
+func (it *Item) Unnamed() bool { return it.Name == "" || it.Name == "0" && !it.Called }
 
 // ItemKind says what an Item is.
 type ItemKind uint8
