@@ -185,7 +185,7 @@ func (cc *compiler) value(x syntax.Expr) valFn {
 		}
 		return pv.value()
 	case *syntax.Select:
-		if pv := cc.sel(x.Pos, x.Text); pv != nil {
+		if pv := cc.sel(x.Pos, x.Text, false); pv != nil {
 			return pv.value()
 		}
 		return none

@@ -127,6 +127,7 @@ func TestErrors(t *testing.T) {
 	// Streams and what belongs to them.
 	in(` forward_tcp();`, `3:2: forward_tcp takes 1 to 2 arguments, not 0`)
 	in(` forward("h h");`, `3:10: forward: "h h" is no host`)
+	in(` forward("127.0.0.1:5070");`, `3:10: forward: "127.0.0.1:5070" is no host; write forward("127.0.0.1", 5070)`)
 	in(` forward(h, 70000);`, `3:13: forward: the port is 70000; the range is 1..65535`)
 	in(` forward_tls(h, $rp);`, `3:17: forward_tls wants a port that is known at load`)
 	in(` force_send_socket(udp:h:0);`, `3:20: force_send_socket: "udp:h:0" is not proto:host:port`)

@@ -44,3 +44,20 @@ func TestBranchFlags(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestRouteZero calls request_route from itself and from another route; as Kamailio, 5.6.3.
+func TestRouteZero(t *testing.T) {
+	p, _, _, err := loadText(allModules+`modparam("xlog", "prefix", "")
+	route { $var(n) = $var(n) + 1; xlog("in $var(n)"); if ($var(n) == 3) return -7; if ($var(n) == 2) { route(R); return 5; }
+		route(0); xlog("rc $rc"); exit; }
+	route[R] { if (!route("0")) xlog("no, $rc"); }`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newBench(t, request("INVITE sip:one@h", ""))
+	p.Request(h.c, h.begin())
+	want := "in 1|in 2|in 3|no, -7|rc 5"
+	if got := strings.ReplaceAll(strings.Join(h.calls, "|"), "log -1 ", ""); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -236,7 +236,7 @@ func (b *VarBuild) NullVar(inner, _ string) Place {
 
 // Select is the Compile of $sel(text), the value of the select @text.
 func (b *VarBuild) Select(inner, _ string) Place {
-	pv := b.cc.sel(b.pos, strings.TrimPrefix(inner, "@"))
+	pv := b.cc.sel(b.pos, strings.TrimPrefix(inner, "@"), true)
 	if pv == nil {
 		b.failed = true
 		return Place{}

@@ -77,8 +77,9 @@ func parseSelect(s string) ([]selStep, bool) {
 // textOf reads a text: a view of the message or of the scratch room.
 type textOf = func(c *Ctx) ([]byte, bool)
 
-// sel compiles a select. It returns nil after an error.
-func (cc *compiler) sel(pos Pos, text string) *pvCode {
+// sel compiles a select. What is missing is null for $sel, and else an empty text, as in 5.6.3. It
+// returns nil after an error.
+func (cc *compiler) sel(pos Pos, text string, null bool) *pvCode {
 	steps, ok := parseSelect(text)
 	if !ok {
 		cc.ld.errorf(pos, "bad select @%s", clip(text))
@@ -123,6 +124,8 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 		read = viaSelect(headerValue("Via", n), rest)
 	case "hf_value":
 		read = headerSelect(rest)
+	case "nathelper":
+		read = rewrittenSelect(rest)
 	case "hf_value2":
 		read = rowSelect(rest)
 	case "hf_value_exists":
@@ -134,6 +137,10 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 			read = credentialSelect(header, root, rest)
 		} else if root.has {
 			break
+		} else if root.name == "msg" && len(rest) > 0 && rest[0].name == "request" {
+			read = wholeSelect(true, rest[1:])
+		} else if root.name == "msg" && len(rest) > 0 && rest[0].name == "response" {
+			read = wholeSelect(false, rest[1:])
 		} else if header, there := rowSelects[root.name]; there && len(rest) == 0 {
 			read = func(c *Ctx) ([]byte, bool) { return c.Header(header, 0) }
 		} else {
@@ -146,7 +153,9 @@ func (cc *compiler) sel(pos Pos, text string) *pvCode {
 		return nil
 	}
 	cc.scratch = true
-	// A select is always a text: what is missing is empty (5.6.3).
+	if null {
+		return &pvCode{bytes: read, temp: true}
+	}
 	return &pvCode{bytes: func(c *Ctx) ([]byte, bool) {
 		b, ok := read(c)
 		if !ok {
@@ -163,7 +172,7 @@ var selectNames = []string{"cfg_get", "ruri", "dst_uri", "next_hop", "from", "to
 	"sys", "tls", "version", "remote_party_id", "expires", "max_forwards", "content_type",
 	"content_length", "subject", "organization", "priority", "session_expires", "min_se",
 	"user_agent", "sip_if_match", "require", "proxy_require", "unsupported", "supported", "allow",
-	"accept", "date", "identity", "identity_info"}
+	"accept", "date", "identity", "identity_info", "branch", "nathelper"}
 
 // listSelect compiles @rr[n] and what follows it. Without an index and without further steps it is
 // the whole row.
@@ -230,7 +239,10 @@ func settingText(v any, unit time.Duration) string {
 		}
 		return "0"
 	case time.Duration:
-		return strconv.FormatInt(int64(v/max(unit, 1)), 10)
+		if unit == 0 {
+			unit = time.Second // see timeoutVar
+		}
+		return strconv.FormatInt(int64(v/unit), 10)
 	case nil:
 		return ""
 	}

@@ -212,6 +212,8 @@ func (cc *compiler) messageSelect(pos Pos, path string) textOf {
 			c.buf = appendHex(c.buf, uint64(v.int()))
 			return c.buf[start+8 : len(c.buf) : len(c.buf)], true
 		}
+	case "branch.uri", "branch.dst_uri", "branch.q", "branch.uriq":
+		return branchesSelect(path[len("branch."):])
 	case "branch.count":
 		return cc.variableSelect(pos, "branch(count)")
 	}

@@ -117,7 +117,7 @@ func allValues(name string, pick func(c *Ctx, at parser.Span) []byte) textOf {
 			}
 			c.buf = append(c.buf, b...)
 		}
-		return c.buf[start:len(c.buf):len(c.buf)], true
+		return c.buf[start:len(c.buf):len(c.buf)], len(c.buf) > start
 	}
 }
 

@@ -55,7 +55,7 @@ func allBranches(c *route.Ctx) ([]byte, bool) {
 			b = append(b, t.URI...)
 			continue
 		}
-		b = appendQ(append(append(append(b, '<'), t.URI...), ">;q="...), t.Q)
+		b = route.AppendQ(append(append(append(b, '<'), t.URI...), ">;q="...), t.Q)
 	}
 }
 

@@ -3,7 +3,6 @@ package pv
 import (
 	"bytes"
 	"os"
-	"strconv"
 	"time"
 
 	"viaduct/parser"
@@ -283,18 +282,4 @@ var timeParts = map[string]func(t time.Time) int{
 	"mday": time.Time.Day, "year": time.Time.Year, "yday": time.Time.YearDay,
 	"mon":  func(t time.Time) int { return int(t.Month()) },
 	"wday": func(t time.Time) int { return int(t.Weekday()) + 1 },
-}
-
-// appendQ appends a q-value in thousandths (RFC 3261 §25.1).
-func appendQ(b []byte, q int) []byte {
-	if q >= 1000 {
-		return append(b, '1')
-	}
-	b = append(b, "0."...)
-	digits := strconv.Itoa(1000 + q)[1:]
-	b = append(b, digits...)
-	for len(b) > 3 && b[len(b)-1] == '0' && b[len(b)-2] != '.' {
-		b = b[:len(b)-1]
-	}
-	return b
 }

@@ -77,7 +77,7 @@ func contactRow(c *route.Ctx) ([]byte, bool) {
 			b = append(b, ", "...)
 		}
 		if b = append(append(append(b, '<'), t.URI...), '>'); t.Q >= 0 {
-			b = appendQ(append(b, ";q="...), t.Q)
+			b = route.AppendQ(append(b, ";q="...), t.Q)
 		}
 	}
 }
