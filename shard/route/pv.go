@@ -7,8 +7,8 @@ import (
 	"viaduct/shard/route/syntax"
 )
 
-// pvCode is a compiled pseudo-variable. A text has bytes, a number has num, and all others have
-// any.
+// pvCode is a compiled pseudo-variable. A text has bytes, a number has num, a text that is some
+// number where one is wanted has both, and all others have any.
 type pvCode struct {
 	bytes  func(c *Ctx) ([]byte, bool) // the view is valid until the statement ends
 	num    func(c *Ctx) (int64, bool)
@@ -23,6 +23,16 @@ type pvCode struct {
 // value returns code that reads the variable as an operand.
 func (p *pvCode) value() valFn {
 	switch {
+	case p.bytes != nil && p.num != nil:
+		read, number := p.bytes, p.num
+		return func(c *Ctx) Value {
+			b, ok := read(c)
+			if !ok {
+				return Value{}
+			}
+			n, _ := number(c)
+			return CountingText(b, n)
+		}
 	case p.bytes != nil:
 		read := p.bytes
 		return func(c *Ctx) Value {

@@ -19,7 +19,8 @@ type Value struct {
 	S    []byte
 	Kind valueKind
 
-	blank bool // of a number: its text is empty
+	blank  bool // of a number: its text is empty
+	counts bool // of a text: N is its number, as with $rm
 }
 
 // Null is the value of anything undefined.
@@ -33,6 +34,14 @@ func IntValue(n int64) Value { return intOf(n) }
 
 // TextValue returns a text as a Value, without a copy.
 func TextValue(b []byte) Value { return Value{Kind: strValue, S: b} }
+
+// CountingText returns a text that is n where a number is wanted. What is stored is the text alone.
+func CountingText(b []byte, n int64) Value {
+	return Value{Kind: strValue, S: b, N: n, counts: true}
+}
+
+// Counts tells whether v is a text that has a number: see CountingText.
+func (v Value) Counts() bool { return v.counts }
 
 // Int returns v as a number. It returns 0 for null, and for a text that is not a number.
 func (v Value) Int() int64 { return v.int() }
@@ -73,6 +82,9 @@ func (v *Value) int() int64 {
 	case intValue:
 		return v.N
 	case strValue:
+		if v.counts {
+			return v.N
+		}
 		return atoi(v.S)
 	}
 	return 0

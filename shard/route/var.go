@@ -19,6 +19,8 @@ import (
 //	return c.Built(b)           // valid until the statement ends from now on
 //
 // The text that Set is given is a view too, and Set must copy what it keeps.
+//
+// A variable with both Text and Int is a text that is the number of Int where a number is wanted.
 type Place struct {
 	Text func(c *Ctx) ([]byte, bool)
 	Int  func(c *Ctx) (int64, bool)
@@ -34,6 +36,13 @@ type Place struct {
 // Value reads the variable.
 func (p *Place) Value(c *Ctx) Value {
 	switch {
+	case p.Text != nil && p.Int != nil:
+		b, ok := p.Text(c)
+		if !ok {
+			return Value{}
+		}
+		n, _ := p.Int(c)
+		return CountingText(b, n)
 	case p.Text != nil:
 		return strOf(p.Text(c))
 	case p.Int != nil:
@@ -124,8 +133,8 @@ func (p *Place) code(name string) pvCode {
 			readers++
 		}
 	}
-	if readers > 1 || readers == 0 && p.Set == nil {
-		panic("BUG: variable $" + name + " needs one of Text, Int and Any")
+	if p.Any != nil && readers > 1 || readers == 0 && p.Set == nil {
+		panic("BUG: variable $" + name + " needs Text, Int or both, or else Any")
 	}
 	code := pvCode{bytes: p.Text, num: p.Int, any: p.Any, set: p.Set, avp: p.AVP, temp: !p.NoRoom,
 		builds: (!p.NoRoom || p.SetRoom) && p.Set != nil}

@@ -23,16 +23,16 @@ func addresses(m *route.Module) {
 	madeVar(m, "su", "The source of the message, as a URI; UDP is left out.",
 		addrURI(source, false))
 	madeVar(m, "sut", "The source of the message, as a URI.", addrURI(source, true))
+	came := func(c *route.Ctx) (int64, bool) {
+		n := protoNumber(c.Transport())
+		return n, n > 0
+	}
 	for _, name := range []string{"pr", "proto"} {
-		textVar(m, name, "The protocol that the message came by, in small letters.",
-			(*route.Ctx).TransportWord)
+		bothVar(m, name, "The protocol that the message came by, in small letters; as a number "+
+			"$prid.", (*route.Ctx).TransportWord, came)
 	}
 	numberVar(m, "prid", "The protocol that the message came by: 1 UDP, 2 TCP, 3 TLS, 4 SCTP, "+
-		"5 WS, 6 WSS.",
-		func(c *route.Ctx) (int64, bool) {
-			n := protoNumber(c.Transport())
-			return n, n > 0
-		})
+		"5 WS, 6 WSS.", came)
 	numberVar(m, "conid", "The number of the connection that the message came by.",
 		func(c *route.Ctx) (int64, bool) { id := int64(c.Connection()); return id, id > 0 })
 

@@ -1,6 +1,10 @@
 package pv
 
-import "viaduct/shard/route"
+import (
+	"strconv"
+
+	"viaduct/shard/route"
+)
 
 // The forms that most of the plain variables have. A file need not load the module for them.
 
@@ -17,6 +21,28 @@ func madeVar(m *route.Module, name, doc string, read func(c *route.Ctx) ([]byte,
 // numberVar declares one that is a number.
 func numberVar(m *route.Module, name, doc string, read func(c *route.Ctx) (int64, bool)) {
 	plainVar(m, name, doc, route.Place{NoRoom: true, Int: read})
+}
+
+// bothVar declares one that is a text, and a number where one is wanted.
+func bothVar(m *route.Module, name, doc string, text func(c *route.Ctx) ([]byte, bool),
+	number func(c *route.Ctx) (int64, bool)) {
+	plainVar(m, name, doc, route.Place{NoRoom: true, Text: text, Int: number})
+}
+
+// digitsVar declares one that is the text of a number.
+func digitsVar(m *route.Module, name, doc string, number func(c *route.Ctx) (int64, bool)) {
+	plainVar(m, name, doc, route.Place{Text: digits(number), Int: number})
+}
+
+// digits reads a number as a text.
+func digits(number func(c *route.Ctx) (int64, bool)) func(c *route.Ctx) ([]byte, bool) {
+	return func(c *route.Ctx) ([]byte, bool) {
+		n, ok := number(c)
+		if !ok {
+			return nil, false
+		}
+		return built(c, strconv.AppendInt(c.Room(), n, 10))
+	}
 }
 
 // plainVar declares a plain variable.

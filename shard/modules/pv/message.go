@@ -19,7 +19,8 @@ func messages(m *route.Module) {
 		})
 	numberVar(m, "ml", "The length of the message.",
 		func(c *route.Ctx) (int64, bool) { return int64(len(c.Msg.Raw)), true })
-	textVar(m, "rm", "The method, in a response that of CSeq.", (*route.Ctx).Method)
+	bothVar(m, "rm", "The method, in a response that of CSeq; as a number $rmid.",
+		(*route.Ctx).Method, methodNumber)
 	numberVar(m, "rs", "The status of a response.",
 		func(c *route.Ctx) (int64, bool) { return int64(c.Msg.Status), !c.Msg.IsRequest })
 	textVar(m, "rr", "The reason phrase of a response.",
@@ -27,7 +28,7 @@ func messages(m *route.Module) {
 	textVar(m, "rb", "The body.", (*route.Ctx).Body)
 
 	textVar(m, "ci", "The Call-ID.", (*route.Ctx).CallID)
-	numberVar(m, "cs", "The number of CSeq.", (*route.Ctx).CSeq)
+	digitsVar(m, "cs", "The number of CSeq.", (*route.Ctx).CSeq)
 	header := func(name, doc string, kind parser.Kind) {
 		textVar(m, name, doc, func(c *route.Ctx) ([]byte, bool) { return c.First(kind) })
 	}

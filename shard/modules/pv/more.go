@@ -13,8 +13,8 @@ import (
 func oddments(m *route.Module) {
 	plainVar(m, "ruri", "The Request-URI, as $ru.", route.Place{NoRoom: true, SetRoom: true,
 		Text: (*route.Ctx).RURI, Set: (*route.Ctx).SetRURI})
-	textVar(m, "oP", "The transport of the Request-URI as received, as it is written, UDP if none is.",
-		pick(received, writtenTransport))
+	bothVar(m, "oP", "The transport of the Request-URI as received, as it is written, UDP if none "+
+		"is; as a number as $prid.", pick(received, writtenTransport), transportNumber(received))
 	for _, l := range []struct {
 		name, of string
 		uri      func(c *route.Ctx) *parser.URI
@@ -66,7 +66,7 @@ func oddments(m *route.Module) {
 		return c.Msg.Bytes(a.URI), true
 	})
 	numberVar(m, "rmid", "The number of the method, a power of 2: INVITE is 1.",
-		func(c *route.Ctx) (int64, bool) { n := MethodNumber(c); return n, n != 0 })
+		methodNumber)
 	id := &m.Settings().Core.ServerID
 	numberVar(m, "sid", "The number of this node, server_id.",
 		func(*route.Ctx) (int64, bool) { return int64(*id), true })

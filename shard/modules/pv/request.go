@@ -1,6 +1,8 @@
 package pv
 
 import (
+	"bytes"
+
 	"viaduct/parser"
 	"viaduct/shard/route"
 )
@@ -9,7 +11,7 @@ import (
 // was received, and the outbound URI.
 func requestURIs(m *route.Module) {
 	part := func(name, doc string, which route.URIPart, p route.Place) {
-		p.NoRoom, p.SetRoom = true, true
+		p.NoRoom, p.SetRoom = p.Int == nil, true
 		p.Set = func(c *route.Ctx, v route.Value) route.SetResult { return c.SetURIPart(which, v) }
 		plainVar(m, name, doc, p)
 	}
@@ -21,16 +23,19 @@ func requestURIs(m *route.Module) {
 		route.Place{Text: pick((*route.Ctx).RequestURI, hostOf)})
 	part("rp", "The port of the Request-URI, 5060 if it has none, 5061 with transport=tls; "+
 		"assigning $null removes it.",
-		route.PortPart, route.Place{Int: port((*route.Ctx).RequestURI)})
-	textVar(m, "rP", "The transport of the Request-URI as it is written, UDP if none is.",
-		pick((*route.Ctx).RequestURI, writtenTransport))
-	textVar(m, "rz", "The scheme of the Request-URI.", pick((*route.Ctx).RequestURI, schemeOf))
+		route.PortPart, route.Place{Text: digits(port((*route.Ctx).RequestURI)),
+			Int: port((*route.Ctx).RequestURI)})
+	bothVar(m, "rP", "The transport of the Request-URI as it is written, UDP if none is; as a "+
+		"number as $prid.", pick((*route.Ctx).RequestURI, writtenTransport),
+		transportNumber((*route.Ctx).RequestURI))
+	bothVar(m, "rz", "The scheme of the Request-URI; as a number 1 for sip, 2 for sips and 3 for "+
+		"tel.", pick((*route.Ctx).RequestURI, schemeOf), schemeNumber)
 
 	textVar(m, "ou", "The Request-URI as received.",
 		func(c *route.Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.URI), c.Msg.IsRequest })
 	textVar(m, "oU", "The user of the Request-URI as received.", pick(received, userOf))
 	textVar(m, "od", "The host of the Request-URI as received.", pick(received, hostOf))
-	numberVar(m, "op", "The port of the Request-URI as received, 5060 if it has none, 5061 "+
+	digitsVar(m, "op", "The port of the Request-URI as received, 5060 if it has none, 5061 "+
 		"with transport=tls.", port(received))
 
 	plainVar(m, "du", "The outbound URI: the request goes there if it is set. Assigning $null "+
@@ -38,10 +43,11 @@ func requestURIs(m *route.Module) {
 		route.Place{NoRoom: true, SetRoom: true,
 			Text: (*route.Ctx).DURI, Set: (*route.Ctx).SetDURI})
 	textVar(m, "dd", "The host of the outbound URI.", pick((*route.Ctx).OutboundURI, hostOf))
-	numberVar(m, "dp", "The port of the outbound URI, 5060 if it has none, 5061 with transport=tls.",
+	digitsVar(m, "dp", "The port of the outbound URI, 5060 if it has none, 5061 with transport=tls.",
 		port((*route.Ctx).OutboundURI))
-	textVar(m, "dP", "The transport of the outbound URI as it is written, UDP if none is.",
-		pick((*route.Ctx).OutboundURI, writtenTransport))
+	bothVar(m, "dP", "The transport of the outbound URI as it is written, UDP if none is; as a "+
+		"number as $prid.", pick((*route.Ctx).OutboundURI, writtenTransport),
+		transportNumber((*route.Ctx).OutboundURI))
 }
 
 // received is the Request-URI as received, nil if it is no SIP URI.
@@ -87,3 +93,40 @@ func port(uri func(c *route.Ctx) *parser.URI) func(c *route.Ctx) (int64, bool) {
 		return int64(route.PlainPort(u)), true
 	}
 }
+
+// transportNumber returns the number of the transport that writtenTransport reads.
+func transportNumber(uri func(c *route.Ctx) *parser.URI) func(c *route.Ctx) (int64, bool) {
+	read := pick(uri, writtenTransport)
+	return func(c *route.Ctx) (int64, bool) {
+		b, ok := read(c)
+		if !ok {
+			return 0, false
+		}
+		for t := route.UDP; t <= route.WSS; t++ {
+			if bytes.EqualFold(b, t.Upper()) {
+				return protoNumber(t), true
+			}
+		}
+		return 0, true
+	}
+}
+
+// schemeNumber is the number of $rz.
+func schemeNumber(c *route.Ctx) (int64, bool) {
+	u := c.RequestURI()
+	if u == nil {
+		return 0, false
+	}
+	switch u.Scheme {
+	case parser.SIP:
+		return 1, true
+	case parser.SIPS:
+		return 2, true
+	case parser.TEL:
+		return 3, true
+	}
+	return 0, true
+}
+
+// methodNumber is $rmid, and the number of $rm.
+func methodNumber(c *route.Ctx) (int64, bool) { n := MethodNumber(c); return n, n != 0 }

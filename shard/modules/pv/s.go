@@ -100,6 +100,9 @@ func toInt(_ *route.Ctx, v route.Value) route.Value {
 	if !v.IsText() {
 		return v
 	}
+	if v.Counts() {
+		return route.IntValue(v.Int())
+	}
 	// Kamailio takes what is empty, or a sign, for 0.
 	digits := b
 	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
