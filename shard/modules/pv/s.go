@@ -108,6 +108,9 @@ func toInt(_ *route.Ctx, v route.Value) route.Value {
 	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
 		digits = b[1:]
 	}
+	if len(digits) == 0 {
+		return route.NoNumber
+	}
 	for _, d := range digits {
 		if d < '0' || d > '9' {
 			return route.Null

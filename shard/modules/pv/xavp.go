@@ -23,7 +23,8 @@ var (
 func lists(m *route.Module) {
 	const doc = "A field of the newest list of that name, kept with the transaction. Assigning " +
 		"makes a new list, with an index behind the first name a new field of that one, with one " +
-		"behind the second another value. $null removes."
+		"behind the second another value. $null removes. With [*] behind the second it reads as all " +
+		"values, with a comma between them."
 	m.Var(route.Var{Name: "xavp", Inner: "name[n]=>field[n]", Doc: doc, Compile: xavp.compile})
 	m.Var(route.Var{Name: "xavi", Inner: "name[n]=>field[n]",
 		Doc: "The same as $xavp, ignoring the case of names.", Compile: xavi.compile})
@@ -119,12 +120,38 @@ func (p *path) read(c *route.Ctx) route.Value {
 		if !k.IsList(i) {
 			return route.Null
 		}
+		if _, all := p.field.at.At(c); all {
+			return p.joined(c, i)
+		}
 		i = p.find(c, i, &p.field)
 	}
 	if i != 0 && k.IsList(i) {
 		return route.TextValue(p.shown)
 	}
 	return valueOf(k, i)
+}
+
+// joined is the text of all values of a field, newest first, as of [*]. It is null if there is
+// none.
+func (p *path) joined(c *route.Ctx, in route.Item) route.Value {
+	k, b := c.Kept(), c.Room()
+	for n := 0; ; n++ {
+		i := k.Nth(in, &p.field.key, p.anyCase, n)
+		if i == 0 && n == 0 {
+			return route.Null
+		}
+		if i == 0 {
+			return c.Built(b)
+		}
+		if n > 0 {
+			b = append(b, ", "...)
+		}
+		if k.IsList(i) {
+			b = append(b, p.shown...)
+		} else {
+			b = valueOf(k, i).Append(b)
+		}
+	}
 }
 
 func (p *path) set(c *route.Ctx, v route.Value) route.SetResult {
