@@ -426,7 +426,6 @@ func TestWarnings(t *testing.T) {
 		`1:1: tcp_wq_blk_size has no effect: the queue has no blocks`,
 		`2:1: tcp_connection_match is always 1: connections belong to a listener, and so to its address and port`,
 		`3:1: dns_cache_rec_pref has no effect yet`, `4:1: dns_cache_delete_nonexpired has no effect yet`,
-		`5:1: tcp_script_mode has no effect yet`,
 		`6:1: dns_sctp_pref has no effect: SCTP is not there`,
 		`7:1: dst_blacklist_sctp_imask has no effect: SCTP is not there`)
 	f("loadmodule \"tm.so\"\nrequest_route { t_on_failure(\"FIAL\"); t_on_branch(\"FAIL\"); t_on_reply(\"R\"); "+

@@ -103,7 +103,7 @@ func TestForms(t *testing.T) {
 		}
 	}
 	run(`any(5); any("a"); any("$rm"); any($null); any("<$rm>"); any(1+2);`,
-		"log 0 1 5 5|log 0 2 0 a|log 0 2 0 INVITE|log 0 0 0 |log 0 2 0 <INVITE>|log 0 1 3 3")
+		"log 0 1 5 5|log 0 2 0 a|log 0 2 1 INVITE|log 0 0 0 |log 0 2 0 <INVITE>|log 0 1 3 3")
 	run(`$put(a) = "x"; $var(n) = "a"; any($keep($var(n))); any("$(keep(a)[0])$(keep($var(n))[$var(z)])");`,
 		"log 0 2 0 x|log 0 2 0 xx")
 	run(`any($(keep(a)[*])); any($(keep(a)[-2])); any($put(a));`, "log 0 0 0 |log 0 0 0 |log 0 0 0 ")
