@@ -334,7 +334,8 @@ func TestOutletStreamOptions(t *testing.T) {
 	s.did = ""
 	w.streamsFailed([]streamFailure{
 		{Dst: dst, Message: []byte(response), Again: true},
-		{Dst: dst, Message: []byte(response)},                              // it took nothing, another connection would fare no better
+		// it took nothing, and another connection would fare no better
+		{Dst: dst, Message: []byte(response)},
 		{Dst: dst, Again: true},                                            // the bytes are gone
 		{Dst: dst, Message: []byte("SIP/2.0 200 OK\r\n\r\n"), Again: true}, // goes nowhere
 	})

@@ -42,7 +42,8 @@ func (r *Request) Decided() Decided {
 		FrInv:   time.Duration(r.timers.frInv) * time.Millisecond,
 		Targets: r.nMore, LastQ: -1,
 		MaxForwards: r.maxForwards, RecordRoute: r.rr.kind != notRecorded, Chosen: r.lastTarget != 0,
-		ShownHost: l.host, ShownPort: int(l.port), Path: r.core.appendPaths(nil, l.path, r.Listener, r.Listener), ReplyRows: l.reply, RPort: l.rport,
+		ShownHost: l.host, ShownPort: int(l.port),
+		Path: r.core.appendPaths(nil, l.path, r.Listener, r.Listener), ReplyRows: l.reply, RPort: l.rport,
 		Symmetric: r.symmetric,
 		Options:   l.options, ReplyOptions: r.replyOptions, Edits: r.edits.list[:r.edits.n],
 	}
