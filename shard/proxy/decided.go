@@ -55,3 +55,7 @@ func (r *Request) Decided() Decided {
 
 // Edits returns the changes that Edit has noted, a view.
 func (p *Reply) Edits() []Edit { return p.edits.list[:p.edits.n] }
+
+// FurtherTargets returns how many targets have been added to the request's own: Decided().Targets,
+// without what that copies.
+func (r *Request) FurtherTargets() int { return r.nMore }

@@ -70,7 +70,7 @@ func branchVar(b *route.VarBuild, inner, index string) route.Place {
 			if c.Request == nil {
 				return 0, false
 			}
-			n := c.Request.Decided().Targets
+			n := c.Request.FurtherTargets()
 			return int64(n), n > 0 // 5.6.3: of none there is no number
 		}}
 	}
@@ -80,7 +80,7 @@ func branchVar(b *route.VarBuild, inner, index string) route.Place {
 		}
 		n, all := at.At(c)
 		if n < 0 {
-			n += c.Request.Decided().Targets
+			n += c.Request.FurtherTargets()
 		}
 		_, there := c.Request.Added(n)
 		return n, there && !all

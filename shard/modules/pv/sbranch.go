@@ -60,7 +60,7 @@ func staticBranch(m *route.Module) {
 				!c.Request.AppendBranch(s.uri.Bytes(), s.q) {
 				return -1
 			}
-			i := c.Request.Decided().Targets - 1
+			i := c.Request.FurtherTargets() - 1
 			c.Request.SetAddedDst(i, s.dst.Bytes())
 			*c.Request.BranchFlagsOf(i + 1) = s.flags
 			return 1
@@ -130,7 +130,7 @@ func sbranchVar(b *route.VarBuild, of *route.PerShard[scratchBranch], inner stri
 			if c.Request == nil {
 				return 0, false
 			}
-			n := c.Request.Decided().Targets
+			n := c.Request.FurtherTargets()
 			return int64(n), n > 0
 		}}
 	}
