@@ -71,12 +71,12 @@ func (cc *compiler) copy(rt *routeCode, back target) target {
 	by := cc.here() - rt.start
 	moved := func(t target) target {
 		switch {
-		case t >= 0:
+		case t >= rt.start && t < rt.start+target(rt.size):
 			return t + by
 		case t == toReturn:
 			return back
 		}
-		return t
+		return t // an end, or a route that is called: that call is replaced
 	}
 	for _, s := range cc.prog.steps[rt.start : rt.start+target(rt.size)] {
 		s.yes, s.no = moved(s.yes), moved(s.no)

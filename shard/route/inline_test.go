@@ -38,6 +38,9 @@ func TestCopiedRoutes(t *testing.T) {
 		"0 bob-127.0.0.1")
 	f(true, `route(A); xlog("on $rc");%%route[A] { }`, "on 1")
 	f(true, `xlog("x"); route(A);%%route[A] { xlog("last"); }`, "x|last")
+	// What is called stands far from the copy of its caller.
+	f(true, `route(A);%%route[A] { route(Z); xlog("a"); } route[M] { `+strings.Repeat(`xlog("m");`, 40)+
+		` } route[Z] { xlog("z"); }`, "z|a")
 	// These need a frame.
 	f(false, `$var(x) = "a" + route(A); xlog("$var(x)");%%route[A] { return 7; }`, "a1")
 	f(false, `while ($var(i) < 2) { $var(i) = $var(i) + 1; route(A); }%%route[A] { xlog("$var(i)"); }`, "1|2")
