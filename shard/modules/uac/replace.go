@@ -89,7 +89,7 @@ func (h *header) uri(c *route.Ctx) []byte {
 
 func (u *replacing) functions(m *route.Module, name, row string, h *header) {
 	display := route.Text("display",
-		`the new name, with quotes if it needs them; "": none`)
+		`the new name, with quotes if it needs them; "", or a variable without a value: none`)
 	uri := route.Text("uri", `the new URI; "": the one received`)
 	m.Func(route.Func{Name: "uac_replace_" + name, In: route.InRequest | route.InBranch,
 		Args: []route.AnyArg{display, route.Optional(uri, nil)},
@@ -111,8 +111,8 @@ func (u *replacing) functions(m *route.Module, name, row string, h *header) {
 				}
 				if !both {
 					display, uri = nil, display
-				} else if display == nil {
-					display = empty
+				} else if display == nil || string(display) == "<null>" {
+					display = empty // a variable without a value is no name
 				}
 				return u.replace(c, h, display, uri, avp)
 			}
