@@ -186,6 +186,74 @@ func TestHeldCosts(t *testing.T) {
 	f.endsClean()
 }
 
+// TestHeldReplyCosts: what a response that waits in its reply route takes of the arena beyond its
+// own bytes, and that nothing is left of many.
+func TestHeldReplyCosts(t *testing.T) {
+	f := newFlow(t, heldConfig("t_on_reply(\"slow\");",
+		"onreply_route[slow] { if ($rs == 180) sleep(\"30\"); }"), "", 128<<20)
+	var rings [][]byte
+	for i := range 2001 {
+		f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:7000",
+			fmt.Sprintf("c%05d", i), fmt.Sprintf("%05d", i)))
+		rings = append(rings, answerTo(f.lastTo["127.0.0.1:7000 INVITE"], "180 Ringing", "b", ""))
+		f.sent, f.all, f.arrived = nil, nil, nil
+	}
+	f.receive("127.0.0.1:7000", rings[2000])
+	before, all := f.w.slab.UsedBytes(), 0
+	for _, ring := range rings[:2000] {
+		f.receive("127.0.0.1:7000", ring)
+		all += len(ring)
+		if n := f.count("SIP/2.0 180"); n != 0 {
+			t.Fatalf("%d responses left at once, want them to wait", n)
+		}
+	}
+	if each := (int(f.w.slab.UsedBytes()-before) - all) / 2000; each > 512 {
+		t.Errorf("a response that waits takes %d bytes besides itself, want 512 at most", each)
+	} else {
+		t.Logf("a response that waits takes %d bytes besides itself", each)
+	}
+	f.wait(31 * time.Second)
+	if n := f.count("SIP/2.0 180"); n < len(rings) {
+		t.Errorf("%d responses went up, want %d", n, len(rings))
+	}
+}
+
+// TestHeldBranchCosts: what a call whose branch route waits takes of the arena beyond its request:
+// what any call takes that waits, and the branch. The branches leave when the wait is over.
+func TestHeldBranchCosts(t *testing.T) {
+	f := newFlow(t, heldConfig("t_on_branch(\"slow\");", "branch_route[slow] { sleep(\"30\"); }"),
+		"", 128<<20)
+	const calls = 2000
+	f.receive("127.0.0.1:6000", request("INVITE", "sip:bob@127.0.0.1:7000", "first", "first"))
+	before := f.w.slab.UsedBytes()
+	all := 0
+	for i := range calls {
+		invite := request("INVITE", "sip:bob@127.0.0.1:7000", fmt.Sprintf("c%05d", i),
+			fmt.Sprintf("%05d", i))
+		f.receive("127.0.0.1:6000", invite)
+		all += len(invite)
+		if n := f.count("INVITE"); n != 0 {
+			t.Fatalf("%d branches left at once, want them to wait", n)
+		}
+		f.sent, f.all, f.arrived = nil, nil, nil
+	}
+	if each := (int(f.w.slab.UsedBytes()-before) - all) / calls; each > 640 {
+		t.Errorf("a branch that waits takes %d bytes besides its request, want 640 at most", each)
+	} else {
+		t.Logf("a branch that waits takes %d bytes besides its request", each)
+	}
+	f.wait(30200 * time.Millisecond)
+	if n := f.count("INVITE"); n < calls {
+		t.Errorf("%d branches left, want %d", n, calls)
+	}
+}
+
+// heldConfig is a configuration that relays each request behind before, with a route more.
+func heldConfig(before, more string) string {
+	return "loadmodule \"tm.so\"\nloadmodule \"sl.so\"\nloadmodule \"cfgutils.so\"\n" +
+		"listen=udp:127.0.0.1:5060\nrequest_route { " + before + " t_relay(); }\n" + more + "\n"
+}
+
 // TestWaitingAllocatesNothing: a call that may wait and need not.
 func TestWaitingAllocatesNothing(t *testing.T) {
 	cfg := "loadmodule \"sl.so\"\nloadmodule \"flowask.so\"\nlisten=udp:127.0.0.1:5060\n" +
