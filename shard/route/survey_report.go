@@ -18,8 +18,6 @@ var nearest = map[string]string{
 	"keepalive":    "the probes of module dispatcher (ds_ping_interval)",
 	"memcached":    "module htable, whose tables outlive a restart",
 	"ndb_redis":    "module htable, whose tables outlive a restart",
-	"pipelimit":    "module pike, and --shed",
-	"ratelimit":    "module pike, and --shed",
 	"acc":          "xlog() where a call is answered or ends",
 	"acc_json":     "xlog() where a call is answered or ends",
 	"benchmark":    "viaductctl stats",
