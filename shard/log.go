@@ -65,10 +65,7 @@ func slogLevel(level int) slog.Level {
 // targetEvent tells the operator that a destination went down or came back, and the probing shard
 // that something about it changed.
 func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
-	s.targetsChanged.Store(true)
-	if len(s.bells) > 0 {
-		s.bells[probingShard].Ring()
-	}
+	s.lookAtTargets()
 	if e == balance.Down || e == balance.Up {
 		s.raiseTarget(t, e)
 	}
@@ -79,6 +76,14 @@ func (s *shared) targetEvent(t *balance.Target, e balance.Event, why string) {
 	case balance.Up:
 		s.queue(logLine{slog.LevelWarn, "destination up again",
 			[]any{"set", t.SetID, "uri", t.URI, "seen_by", why}})
+	}
+}
+
+// lookAtTargets has the probing shard look at all destinations.
+func (s *shared) lookAtTargets() {
+	s.targetsChanged.Store(true)
+	if len(s.bells) > 0 {
+		s.bells[probingShard].Ring()
 	}
 }
 

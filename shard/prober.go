@@ -65,6 +65,7 @@ func (p *prober) tick(w *worker) {
 	}
 	p.next = w.batchAt + int64(probeRest) // in case this look panics
 	nowMs := w.clock.now() / 1e6
+	p.p.Pause(w.shared.pingsOff.Load())
 	p.probes, p.outcomes = p.p.Due(tables, nowMs, w.shared.random, p.probes[:0], p.outcomes[:0])
 	p.next = never
 	if ms, ok := p.p.NextDueMs(); ok {

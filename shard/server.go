@@ -48,6 +48,7 @@ type shared struct {
 	// targetsChanged says that the state of a destination changed, so that there may be others to
 	// probe. All shards set it; the one that probes takes it.
 	targetsChanged atomic.Bool
+	pingsOff       atomic.Bool               // dispatcher.ping_active
 	bells          []*shm.Doorbell           // by shard
 	workers        atomic.Pointer[[]*worker] // nil until all are there
 	probing        atomic.Pointer[worker]    // the probing shard; it runs the events of destinations
@@ -168,6 +169,7 @@ func Start(cfg Config) (*Server, error) {
 	})
 	s.shared.tables.Store(cfg.Targets)
 	s.shared.tablesVersion.Store(1)
+	state.Destinations = s
 	for i := range cfg.Shards {
 		w, err := s.newWorker(i)
 		if err != nil {
@@ -209,23 +211,6 @@ func Start(cfg Config) (*Server, error) {
 	}
 	return s, nil
 }
-
-// SetTargets replaces the destination sets; each shard takes them with its next batch. If it
-// returns an error the old sets stay.
-func (s *Server) SetTargets(t *balance.Table) error {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
-	if err := s.cfg.reachable(t); err != nil {
-		return err
-	}
-	s.shared.tables.Store(t)
-	s.shared.tablesVersion.Add(1)
-	s.shared.ringAll()
-	return nil
-}
-
-// Targets returns the destination sets in use, nil if there are none.
-func (s *Server) Targets() *balance.Table { return s.shared.tables.Load() }
 
 // Listeners returns the addresses served, as bound.
 func (s *Server) Listeners() (all []*netio.Listener) {

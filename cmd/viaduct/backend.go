@@ -102,7 +102,7 @@ func (c *Config) loadTargets(prev *balance.Table) (*balance.Table, error) {
 	config.Resolver = c.lookUpHost
 	table, err := balance.Load(path, config, prev)
 	if errors.Is(err, fs.ErrNotExist) && d.ListOptional {
-		return nil, nil
+		return balance.Parse(path, nil, config, prev) // dispatcher.add fills it
 	}
 	if err != nil {
 		return nil, err

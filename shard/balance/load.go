@@ -24,6 +24,10 @@ type Table struct {
 	byUID   []uint16 // UID → index into targets plus one; 0 means none
 	targets []*Target
 	retired map[uint16]string // UIDs of targets that went away → identity; not given to others
+
+	// what Parse was given, for Add and Remove
+	name, text string
+	cfg        Config
 }
 
 // Config is what a table needs beside the file. Parameters of module dispatcher bind its fields.
@@ -86,7 +90,7 @@ func Parse(name string, text []byte, cfg Config, prev *Table) (*Table, error) {
 	}
 	known := prev.byIdentity()
 	r.checkDuplicates()
-	tb := &Table{sets: make(map[int]*Set)}
+	tb := &Table{sets: make(map[int]*Set), name: name, text: string(text), cfg: cfg}
 	tb.Warnings = r.resolve(cfg, known)
 	if len(r.errs.List) > 0 {
 		slices.SortStableFunc(r.errs.List, func(a, b *LineError) int { return a.Line - b.Line })

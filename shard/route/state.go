@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"viaduct/shard/balance"
 	"viaduct/shard/route/command"
 	"viaduct/shm"
 	"viaduct/shm/table"
@@ -24,6 +25,8 @@ type State struct {
 	Commands command.Caller
 	// Records looks up DNS records. It is nil if nothing can.
 	Records Records
+	// Destinations are the destination sets of the process. It is nil until the server runs.
+	Destinations Destinations
 
 	tables   *table.Directory // opened on first use
 	counters map[string][]shardCount
@@ -50,6 +53,22 @@ func Shared[T any](s *State, name string, build func() *T) *T {
 	}
 	s.shared[name] = x
 	return x
+}
+
+// Destinations are the destination sets of a process, for commands. Its methods may be called from
+// any goroutine.
+type Destinations interface {
+	// Targets returns the sets in force, nil if there are none.
+	Targets() *balance.Table
+	// EditTargets puts what edit makes of the sets in force in their place. edit is called with no
+	// change under way, and never with nil. Its error, or that of a destination that no listener
+	// reaches, leaves all as it was.
+	EditTargets(edit func(*balance.Table) (*balance.Table, error)) error
+	// Order puts t into a state. No event route runs, as in Kamailio.
+	Order(t *balance.Target, to balance.State)
+	// Pinging tells whether destinations are probed, and SetPinging switches it.
+	Pinging() bool
+	SetPinging(on bool)
 }
 
 // Records looks up the records of a name as texts: for A and AAAA the address, for SRV "priority

@@ -100,6 +100,7 @@ func Define(m *route.Module) {
 	hashes := &hashing{variable: hashed, userOnly: func() bool { return *flags&1 != 0 }}
 	selections(m, &vars, calls, hashes, force)
 	lists(m)
+	commands(m)
 }
 
 // dstState brings a state into the form of balance.ParseMark. "p" alone is active and probed, as in
