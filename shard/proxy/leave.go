@@ -26,11 +26,17 @@ type leaving struct {
 
 // ForceListener makes the request leave by a listener, or by the one with the same address and the
 // destination's transport (force_send_socket). With -1 the request leaves by a listener that suits
-// the destination.
-func (r *Request) ForceListener(listener int) { r.leave.forced = listener }
+// the destination. What a Route of ours says counts no more.
+func (r *Request) ForceListener(listener int) { r.leave.forced, r.side = listener, -1 }
 
-// Forced is what ForceListener was given last.
-func (r *Request) Forced() int { return r.leave.forced }
+// Forced returns the listener that ForceListener was given last, or that a Route of ours names. It
+// returns -1 if there is none.
+func (r *Request) Forced() int {
+	if r.leave.forced < 0 {
+		return r.side
+	}
+	return r.leave.forced
+}
 
 // AddStreamOptions adds to what the request asks of the stream it leaves on.
 func (r *Request) AddStreamOptions(o txn.StreamOptions) { r.leave.options |= o }

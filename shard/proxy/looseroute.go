@@ -119,6 +119,7 @@ func (r *Request) followRoutes(received *[]byte, looseOnly bool) Routed {
 		r.nCuts, r.side, r.routed = before, -1, nil
 		return NotRouted
 	}
+	r.toRoute = true
 	return r.nextHop(&top, routes.Cut)
 }
 
@@ -136,7 +137,6 @@ func (r *Request) nextHop(top *parser.URI, at parser.Span) Routed {
 		if !r.SetDstURI(top.Raw) {
 			return NotRouted
 		}
-		r.toRoute = true
 		return Followed
 	}
 	// A strict router gets its own URI as Request-URI, and the Request-URI goes to the end of the

@@ -98,9 +98,9 @@ func (rr *recordRoute) params() []byte {
 // semicolon on. It returns nil if LooseRoute removed none.
 func (r *Request) Routed() []byte { return r.routed }
 
-// ToRoute reports whether the outbound URI is a value of Route that LooseRoute made the
-// destination.
-func (r *Request) ToRoute() bool { return r.toRoute && r.dst != nil }
+// ToRoute reports whether LooseRoute found another host's value behind our own Route, which it made
+// the next hop.
+func (r *Request) ToRoute() bool { return r.toRoute }
 
 // appendRecordRoute appends our Record-Route rows for a request that came by one listener and
 // leaves by another. There is one row if the listeners are the same, else two, with the side it

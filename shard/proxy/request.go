@@ -99,7 +99,7 @@ type course struct {
 	pickURI     bool       // the set's choice replaces the Request-URI
 	rr          recordRoute
 	routed      []byte // see Routed
-	toRoute     bool   // LooseRoute has set dst from a value of Route
+	toRoute     bool   // LooseRoute found a value behind our own Route
 	hasMF       bool   // the message has Max-Forwards
 	maxForwards int    // its new value; -1 means not decided yet
 	// side is the listener that the second of two Routes of ours names, by which the request leaves
@@ -352,7 +352,7 @@ func (r *Request) SetDstURI(uri []byte) bool {
 	if len(uri) > len(r.dstBuf) || len(uri) > 0 && parser.ParseURI(uri, &u) != parser.OK {
 		return false
 	}
-	r.dstAddr.Family, r.target, r.picks.N, r.toRoute = 0, 0, 0, false
+	r.dstAddr.Family, r.target, r.picks.N = 0, 0, 0
 	if len(uri) == 0 {
 		r.dst = nil
 		return true

@@ -48,7 +48,10 @@ func looseRoutes(m *route.Module) {
 	same := func(r int) route.Result { return r }
 	m.Func(route.Func{Name: "loose_route", In: route.InRequest,
 		Doc: "Removes our Route. True: the request follows a route set. -3: the set had only our " +
-			"Routes, outside a dialog.",
+			"Routes, outside a dialog. What a strict router did is undone if the Request-URI is an " +
+			"address of ours with lr (RFC 3261 §16.4). (Kamailio 5.6.3 takes any address of ours " +
+			"there, a contact on this host too, but only in a dialog, and drops whatever stands " +
+			"behind a Route with r2.)",
 		Build: func(b *route.Build) route.Call { return h.call(b, false, same) }})
 	mode := route.Int("mode", 0, 1, "1: the change that a strict router made is not undone")
 	m.Func(route.Func{Name: "loose_route_mode", In: route.InRequest, Args: []route.AnyArg{mode},

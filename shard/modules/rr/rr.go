@@ -35,7 +35,8 @@ func Define(m *route.Module) {
 
 	looseRoutes(m)
 	route.Func0(m, "rr_next_hop_route", route.Anywhere,
-		"Tells whether loose_route found that the next hop is another host's Route.",
+		"Tells whether loose_route removed our Route and found another host's behind it, whatever "+
+			"the script has set since.",
 		func(c *route.Ctx) route.Result {
 			return route.Truth(c.Request != nil && c.Request.ToRoute())
 		})
@@ -69,7 +70,7 @@ func Define(m *route.Module) {
 		Place: route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
 			return tagOf(c, goesUpstream(c))
 		}}})
-	m.Var(route.Var{Name: "route_uri", Doc: "The URI of the first Route, as received.",
+	m.Var(route.Var{Name: "route_uri", Doc: "The URI of the first Route, as received; null without one.",
 		Place: route.Place{NoRoom: true, Text: routeURI}})
 }
 
@@ -129,7 +130,7 @@ func tagOf(c *route.Ctx, from bool) ([]byte, bool) {
 	return h.Tag.Of(c.Msg.Raw), true
 }
 
-// routeURI is $route_uri.
+// routeURI returns $route_uri.
 func routeURI(c *route.Ctx) ([]byte, bool) {
 	var u parser.URI
 	v := c.Msg.Values(parser.KindRoute)
