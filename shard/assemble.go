@@ -69,9 +69,10 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.core.SetTable(tx)
 	w.takeTables(w.shared.tablesVersion.Load())
 	w.obey(set)
-	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Shards: w.shards, Later: w.later,
-		Core: w.core, Listeners: route.Listeners(w.shared.listeners), Conns: w.conns,
-		Log: w.shared, Blocked: w.shared.list})
+	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Shards: w.shards, On: w.on,
+		Later: func(f func(*route.Ctx)) { w.later(f) }, Core: w.core,
+		Listeners: route.Listeners(w.shared.listeners), Conns: w.conns, Log: w.shared,
+		Blocked: w.shared.list})
 	w.asks.init(w)
 	return nil
 }

@@ -20,8 +20,8 @@ type posted struct {
 }
 
 // later makes the shard call f between messages. Any goroutine may call it. Beyond maxPosted f is
-// lost, and the log says so.
-func (w *worker) later(f func(c *route.Ctx)) {
+// lost, the log says so, and the result is false.
+func (w *worker) later(f func(c *route.Ctx)) bool {
 	p := &w.posted
 	p.mu.Lock()
 	full := len(p.list) == maxPosted
@@ -32,9 +32,19 @@ func (w *worker) later(f func(c *route.Ctx)) {
 	p.mu.Unlock()
 	if full {
 		w.shared.Log(-1, []byte("an event was lost: too many wait for their shard"))
-		return
+		return false
 	}
 	w.doorbell.Ring()
+	return true
+}
+
+// on is later of another shard, or of this one.
+func (w *worker) on(shard int, f func(c *route.Ctx)) bool {
+	if shard == w.number {
+		return w.later(f)
+	}
+	all := w.shared.workers.Load()
+	return all != nil && shard < len(*all) && (*all)[shard].later(f)
 }
 
 // tick is a timer of a module on this shard.

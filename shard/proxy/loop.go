@@ -22,7 +22,7 @@ import (
 
 // loopHash returns the hash of those inputs. The hash is kept in the transaction, so it must mean
 // the same to the next process.
-func (r *Request) loopHash() uint64 {
+func (r *Request) loopHash() uint32 {
 	m := r.M
 	h := xxhash.Sum64(m.Bytes(m.URI))
 	if m.Has(parser.KindRoute) {
@@ -31,7 +31,7 @@ func (r *Request) loopHash() uint64 {
 		}
 	}
 	h = (h ^ binary.LittleEndian.Uint64(r.Src.IP[:])) * 0xff51afd7ed558ccd
-	return (h ^ binary.LittleEndian.Uint64(r.Src.IP[8:])) * 0xc4ceb9fe1a85ec53
+	return uint32((h ^ binary.LittleEndian.Uint64(r.Src.IP[8:])) * 0xc4ceb9fe1a85ec53 >> 32)
 }
 
 // looped reports whether the request was here before with the same loopHash, while the transaction
@@ -41,7 +41,7 @@ func (r *Request) looped() bool {
 	if m.Method == parser.ACK || !r.via.More && !m.HasMany(parser.KindVia) {
 		return false // it comes from whoever made it
 	}
-	hash := uint64(0)
+	hash := uint32(0)
 	for v := m.Values(parser.KindVia); v.Next(); {
 		var via parser.Via
 		if parser.ParseVia(m.Raw, v.Value, &via) != parser.OK {

@@ -213,6 +213,9 @@ func (r *Request) newTransaction() bool {
 			r.Tx.SetOurs()
 		}
 		r.Tx.SetLoop(r.loopHash())
+		if !r.ours() {
+			r.core.tx.NoteCall(r.Tx, r.M)
+		}
 		if r.lifetime > 0 {
 			r.core.tx.SetLifetime(r.Tx, r.lifetime)
 		}

@@ -3,7 +3,8 @@ package route
 // Arguments for the functions that edit messages.
 func init() {
 	for name, args := range map[string]string{
-		"change_reply_status": `"400", "x"`, "change_reply_status_code": `"400"`, "add_diversion": `"x"`,
+		"change_reply_status": `"400", "x"`, "t_cancel_callid": `"x", "1", "5"`,
+		"t_reply_callid": `"x", "1", "404", "y"`, "change_reply_status_code": `"400"`, "add_diversion": `"x"`,
 		"fnmatch": `"x", "y"`, "file_read": `"/x", "$var(x)"`, "allow_uri": `"x", "$ru"`,
 		"xlogm": `"L_ERR", "x"`, "avp_printf": `"$avp(x)", "y"`, "allow_register": `"x"`,
 		"append_hf": `"X: y\r\n"`, "insert_hf": `"X: y\r\n"`, "append_urihf": `"X: ", "\r\n"`, "remove_hf": `"X"`,

@@ -225,6 +225,9 @@ type Shard struct {
 	// Later makes the shard call f when it is done with the current message. It may be called from
 	// any goroutine. It is nil if nothing can be deferred.
 	Later func(f func(c *Ctx))
+	// On makes shard n call f between two messages, as Later does. It returns false if f is lost. It
+	// is nil if nothing can be deferred.
+	On func(n int, f func(c *Ctx)) bool
 	// Messages is how many messages the shard has received, including the current one.
 	Messages int64
 

@@ -359,7 +359,7 @@ func (t *Table) join(tx *Tx, segments [][]byte) shm.Off {
 
 // SetLoop notes a hash of what the request was routed by, for detecting loops (RFC 5393 §4.2.2).
 // Loop returns it.
-func (tx *Tx) SetLoop(h uint64) { tx.loop = h }
+func (tx *Tx) SetLoop(h uint32) { tx.loop = h }
 
 // Loop returns what SetLoop was given.
-func (tx *Tx) Loop() uint64 { return tx.loop }
+func (tx *Tx) Loop() uint32 { return tx.loop }

@@ -38,6 +38,11 @@ const (
 	indexReserve = 16
 )
 
+// sameCall is how many transactions with one Call-ID and CSeq number the index of calls has, see
+// calls.go. An honest peer that forks before us makes a few. Reached: further ones are counted, and
+// not found by their Call-ID.
+const sameCall = 16
+
 // lifeGuard bounds a transaction that nobody answers and that has no branch:
 // the routing program made it and left it. RFC 3261 has no timer for it.
 const lifeGuard = 32 * time.Second

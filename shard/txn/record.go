@@ -119,7 +119,8 @@ type Tx struct {
 	replyTo    netio.Addr
 	endAt      int64  // Timers H, I, J, L, or the life guard
 	retransAt  int64  // Timer G; for a non-INVITE when the 100 of RFC 4320 is due; 0 means none
-	loop       uint64 // hash of what the request was routed by, see SetLoop
+	loop       uint32 // hash of what the request was routed by, see SetLoop
+	call       uint32 // where it is in the index of calls, see calls.go; 0 means nowhere
 	intervalMs uint32 // Timer G's present interval
 	listener   uint16
 	status     uint16 // last status sent upstream; 0 means none

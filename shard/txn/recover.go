@@ -92,7 +92,7 @@ func (t *Table) Rebuild() int {
 		switch h.Kind {
 		case KindTx:
 			tx := t.tx(off)
-			tx.due, tx.next, tx.prev, tx.live = 0, 0, 0, 0
+			tx.due, tx.next, tx.prev, tx.live, tx.call = 0, 0, 0, 0, 0
 			if tx.flags&(txAnswered|txUncounted) == 0 {
 				t.open++
 			}
@@ -143,6 +143,7 @@ func (t *Table) Rebuild() int {
 		}
 	}
 	t.Reclaim()
+	t.indexCalls()
 	return t.held
 }
 

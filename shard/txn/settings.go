@@ -20,6 +20,8 @@ type Settings struct {
 	// MaxBranches is how many branches a transaction may have (max_branches). 0, or more than the
 	// package's own limit, means that limit.
 	MaxBranches int
+	// FindCalls keeps an index of transactions by Call-ID and CSeq number, for FindCall.
+	FindCalls bool
 }
 
 // DefaultSettings returns the settings of an empty configuration file.

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"bytes"
+	"errors"
 	"hash/maphash"
 
 	"viaduct/netio"
@@ -96,6 +97,7 @@ type Table struct {
 	seed       maphash.Seed
 	seed2      maphash.Seed
 	index      index
+	calls      index // by Call-ID and CSeq, see calls.go; empty unless the settings want it
 	maxBr      uint8
 	life       uint32
 	markKey    [2]uint64
@@ -112,6 +114,7 @@ type Table struct {
 	final      int64 // when a transaction last had its final response, ns
 	wheel      wheel
 	keyBuf     []byte
+	callBuf    []byte         // see callTag
 	scratch    []byte         // for ACK and CANCEL being built
 	stored     parser.Message // for reading a request sent earlier
 	answeredBy []byte         // see Answered
@@ -151,7 +154,7 @@ func New(c Config) (*Table, error) {
 
 // Close frees what the table has outside the arena and the Go heap. The records stay, for another
 // table; this one may not be used any more.
-func (t *Table) Close() error { return t.index.free() }
+func (t *Table) Close() error { return errors.Join(t.index.free(), t.calls.free()) }
 
 // Configure replaces Settings, Ended and Sent. Timers that run already run out as they were set.
 func (t *Table) Configure(c *Config) {
@@ -162,6 +165,9 @@ func (t *Table) Configure(c *Config) {
 	}
 	t.before, t.restartC, t.ended, t.sent = c.CancelBefore, c.RestartC, c.Ended, c.Sent
 	t.relay100, t.hopHeaders = c.Relay100, c.HopHeaders
+	if c.FindCalls && t.calls.slots == nil {
+		t.beginCalls()
+	}
 	t.stillAt = 0
 	for i := c.T1; i < t.timers.T2; i *= 2 {
 		t.stillAt += int64(i)
@@ -341,6 +347,7 @@ func (t *Table) unmatch(tx *Tx) {
 		return
 	}
 	tx.flags |= txUnmatched
+	t.dropCall(tx)
 	if !t.index.remove(tx.key, t.offOf(&tx.node)) {
 		panic("BUG: a transaction is not in the index")
 	}

@@ -53,6 +53,7 @@ func Define(m *route.Module) {
 			return 1
 		})
 	suspends(m)
+	byCallID(m)
 	route.Func0(m, "t_reuse_branch", route.InRequest,
 		"In event_route[tm:branch-failure:NAME]: the next relay takes the Request-URI that the "+
 			"failed branch was sent with. Elsewhere false.",
