@@ -2,7 +2,6 @@ package control
 
 import (
 	"strings"
-	"time"
 )
 
 // oldSpellings returns the names from before Kamailio 5.5, and those with the older word for
@@ -15,26 +14,6 @@ func oldSpellings(name string) (old []string) {
 		}
 	}
 	return old
-}
-
-// RegisterCore adds core.version and core.uptime.
-func RegisterCore(r *RPC, version string, started time.Time) {
-	r.Register(
-		&Method{Name: "core.version", Help: "Tells which program this is.",
-			Call: func(Args) (any, error) {
-				return version, nil
-			}},
-		&Method{Name: "core.uptime", Help: "Tells since when the process runs.",
-			Call: func(Args) (any, error) {
-				now := time.Now()
-				return struct {
-					Now     string `json:"now"`
-					UpSince string `json:"up_since"`
-					Uptime  int64  `json:"uptime"` // seconds
-				}{now.Format(time.ANSIC), started.Format(time.ANSIC),
-					int64(now.Sub(started) / time.Second)}, nil
-			}},
-	)
 }
 
 // RegisterReload adds core.reload, which viaductctl also calls as reload, and dispatcher.reload.

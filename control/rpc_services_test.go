@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,8 @@ func (fakeServices) DNSDelete(kind, name string) bool { return kind == "SRV" && 
 
 func TestServices(t *testing.T) {
 	r := NewRPC()
-	RegisterCore(r, "viaduct 1.0.0 (x86_64/linux) abc", time.Now().Add(-90*time.Second))
+	RegisterProcess(r, &Process{Name: "viaduct", Version: "1.0.0", Commit: "abc",
+		Started: time.Now().Add(-90 * time.Second)})
 	RegisterTCP(r, func() TCP { return fakeServices{} })
 	RegisterTLS(r, func() TLS { return fakeServices{} })
 	RegisterDNS(r, fakeServices{})
@@ -42,7 +44,7 @@ func TestServices(t *testing.T) {
 			t.Errorf("%q: %s want %s", line, got, want)
 		}
 	}
-	f("core.version", `"viaduct 1.0.0 (x86_64/linux) abc"`)
+	f("core.version", `"viaduct 1.0.0 (`+runtime.GOARCH+`/linux) abc"`)
 	f("core.tcp_info", `{"readers":4,"max_connections":2048,"max_tls_connections":1024,"opened_connections":7,"opened_tls_connections":3,"write_queued_bytes":99}`)
 	f("core.tcp_options", `{"async":1,"conn_wq_max":32768}`)
 	f("core.tcp_list", `[{"id":1,"type":"TCP","state":"CONN_OK","timeout":100,"lifetime":120,"ref_count":2,"src_ip":"192.0.2.1","src_port":4000,"dst_ip":"192.0.2.2","dst_port":5060},{"more":true}]`)

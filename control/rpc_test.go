@@ -153,7 +153,7 @@ func FuzzCall(f *testing.F) {
 	f.Add("system.methodHelp \x00\xff")
 	r := NewRPC()
 	RegisterVars(r, &Vars{})
-	RegisterCore(r, "v", time.Now())
+	RegisterProcess(r, &Process{Name: "v"})
 	RegisterBlocklist(r, nil, nil)
 	RegisterDNS(r, nil)
 	r.Register(echoRPC().methods["test.echo"])
@@ -290,7 +290,7 @@ func TestMethodsAreDocumented(t *testing.T) {
 	}
 	r := NewRPC()
 	RegisterVars(r, &Vars{})
-	RegisterCore(r, "v", time.Now())
+	RegisterProcess(r, &Process{Name: "v"})
 	RegisterReload(r, nil, nil)
 	RegisterBlocklist(r, nil, nil)
 	RegisterTCP(r, func() TCP { return nil })

@@ -105,6 +105,17 @@ func (s *Server) Stats() []ShardStats {
 // Program returns the program of new requests.
 func (s *Server) Program() *route.Program { return s.shared.gen.Load().program }
 
+// Settings returns the settings of new requests. The caller does not change them.
+func (s *Server) Settings() *route.Settings { return s.shared.gen.Load().settings }
+
+// Threads returns the kernel's number of each shard's thread. It is 0 for one that has not begun.
+func (s *Server) Threads() (all []int) {
+	for _, w := range s.workers {
+		all = append(all, int(w.thread.Load()))
+	}
+	return all
+}
+
 // ArenaBytes returns how much memory for call state is in use, and how much there is.
 func (s *Server) ArenaBytes() (used, total uint64) {
 	return s.arena.UsedBytes(), s.arena.TotalBytes()

@@ -123,7 +123,7 @@ func (c *Config) configDir() string {
 func (p *process) rpc() *control.RPC {
 	r := control.NewRPC()
 	vars := &control.Vars{}
-	control.RegisterCore(r, versionLine(), p.started)
+	control.RegisterProcess(r, p.told())
 	control.RegisterReload(r, p.reloadNow, p.reloadTargets)
 	list := p.server.Blocklist()
 	control.RegisterBlocklist(r, list, p.server.NowMs)

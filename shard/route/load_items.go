@@ -14,7 +14,7 @@ import (
 func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settings) {
 	items := withRouteZero(ld.joined(file.Items))
 	set := DefaultSettings()
-	prog := &Program{}
+	prog := &Program{defines: file.Defines}
 	cc := &compiler{ld: ld, prog: prog, set: set, vars: map[string]int32{},
 		byName: map[string]*routeCode{}, flags: map[string]int{}, custom: map[string]Value{},
 		bareAVPs: map[string]bool{},

@@ -132,6 +132,7 @@ type Program struct {
 	selections   []Selection
 	opens        []opening
 	held         []HeldState // the state that its modules add to a held run
+	defines      map[string]string
 	core         *coreEvents
 	logPrefix    *format // nil means log_prefix is not set
 	maxRecursion int
@@ -273,3 +274,7 @@ func (p *Program) HasOnsend() bool { return p.onsend != nil }
 // longer than a message, the hash must be kept with it: after a reload, or a restart with another
 // file, the same number may name another route.
 func (p *Program) Hash() uint64 { return p.hash }
+
+// Defines returns the names of #!define and the like at the end of the file, with what they stand
+// for. The caller does not change it.
+func (p *Program) Defines() map[string]string { return p.defines }

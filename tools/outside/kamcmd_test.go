@@ -27,6 +27,12 @@ func TestKamcmd(t *testing.T) {
 	}
 	for _, c := range []struct{ call, want string }{
 		{"core.uptime", "\tup_since: "},
+		{"core.psx", "\tDSC: shard 0\n"},
+		{"core.modules", "tm\n"},
+		{"core.sockets_list", "\t\tproto: udp\n"},
+		{"core.shmmem m", "\ttotal: 63\n"},
+		{"core.echo one 2", "one\n2\n"},
+		{"core.pwd", "/"},
 		{"cfg.get core debug", "0\n"},
 		{"system.listMethods", "\ncore.uptime\n"},
 		{"stats.get_statistics all", "core:rcv_requests = 0\n"},
