@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+
+	"viaduct/shard/route/command"
 )
 
 // Var is a setting that operators read, and may change, while the process runs: cfg.get,
@@ -23,6 +26,10 @@ type Var struct {
 type Vars struct {
 	groups map[string]map[string]*Var // names with aliases
 	more   func() []Var
+
+	mu      sync.Mutex
+	delayed []delayed         // guarded by mu
+	first   map[[2]string]any // values before the first set, by group and name; guarded by mu
 }
 
 // More adds variables that may change while the process runs: those of the current program, which
@@ -115,32 +122,72 @@ func (r *Vars) list(group string) ([]string, error) {
 	return all, nil
 }
 
-// set checks and sets. value is an int64 or a string.
-func (r *Vars) set(group, name string, value any) error {
+// check finds the variable that a command wants to set. value is an int64 or a string.
+func (r *Vars) check(group, name string, value any) (*Var, error) {
 	v, err := r.find(group, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if v.Set == nil {
 		why := v.ReadOnly
 		if why == "" {
 			why = "it is fixed at start"
 		}
-		return Faultf(400, "%s.%s is read-only: %s", group, name, why)
+		return nil, Faultf(400, "%s.%s is read-only: %s", group, name, why)
 	}
 	n, isInt := value.(int64)
 	switch _, wantInt := v.Get().(int64); {
 	case wantInt && !isInt:
-		return Faultf(400, "%s.%s is a number: use cfg.set_now_int", group, name)
+		return nil, Faultf(400, "%s.%s is a number: use cfg.set_now_int", group, name)
 	case !wantInt && isInt:
-		return Faultf(400, "%s.%s is a text: use cfg.set_now_string", group, name)
+		return nil, Faultf(400, "%s.%s is a text: use cfg.set_now_string", group, name)
 	case wantInt && (n < v.Min || n > v.Max):
-		return Faultf(400, "%s.%s: %d is out of range, %d to %d", group, name, n, v.Min, v.Max)
+		return nil, Faultf(400, "%s.%s: %d is out of range, %d to %d", group, name, n, v.Min, v.Max)
 	}
+	return v, nil
+}
+
+// set checks and sets.
+func (r *Vars) set(group, name string, value any) error {
+	v, err := r.check(group, name, value)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.put(v, value)
+}
+
+// put sets v, and remembers what it was before it was ever set. mu is held.
+func (r *Vars) put(v *Var, value any) error {
+	was := v.Get()
 	if err := v.Set(value); err != nil {
 		return Faultf(400, "%s", err)
 	}
+	key := [2]string{v.Group, v.Name}
+	if _, there := r.first[key]; !there {
+		if r.first == nil {
+			r.first = map[[2]string]any{}
+		}
+		r.first[key] = was
+	}
 	return nil
+}
+
+// read returns a word as the kind of value that a variable has.
+func (r *Vars) read(group, name, word string) (any, error) {
+	v, err := r.find(group, name)
+	if err != nil {
+		return nil, err
+	}
+	if _, isInt := v.Get().(int64); !isInt {
+		return word, nil
+	}
+	n, err := command.ParseInt(word)
+	if err != nil {
+		return nil, Faultf(400, "%s.%s is a number, and %q is none", group, name, word)
+	}
+	return n, nil
 }
 
 // help returns one sentence about a variable.
@@ -192,15 +239,33 @@ func RegisterVars(r *RPC, vars *Vars) {
 				}
 				return v.help(), nil
 			}},
-		&Method{Name: "cfg.set_now_int", Help: "Sets a number from now on.",
+		&Method{Name: "cfg.set", Help: "Sets a number or a text from now on.",
+			Params: []Param{group, name, {Name: "value"}},
+			Call: func(a Args) (any, error) {
+				value, err := vars.read(a.Text(0), a.Text(1), a.Text(2))
+				if err != nil {
+					return nil, err
+				}
+				return nil, vars.set(a.Text(0), a.Text(1), value)
+			}},
+		&Method{Name: "cfg.reset", Help: "Sets the variables of a group to what they were before a " +
+			"command set them.",
+			Params: []Param{group},
+			Call:   func(a Args) (any, error) { return nil, vars.reset(a.Text(0)) }},
+	)
+	for _, m := range []string{"cfg.set_now_int", "cfg.seti"} {
+		r.Register(&Method{Name: m, Help: "Sets a number from now on.",
 			Params: []Param{group, name, {Name: "value", Kind: Int}},
 			Call: func(a Args) (any, error) {
 				return nil, vars.set(a.Text(0), a.Text(1), a.Int(2, 0))
-			}},
-		&Method{Name: "cfg.set_now_string", Help: "Sets a text from now on.",
+			}})
+	}
+	for _, m := range []string{"cfg.set_now_string", "cfg.sets"} {
+		r.Register(&Method{Name: m, Help: "Sets a text from now on.",
 			Params: []Param{group, name, {Name: "value"}},
 			Call: func(a Args) (any, error) {
 				return nil, vars.set(a.Text(0), a.Text(1), a.Text(2))
-			}},
-	)
+			}})
+	}
+	registerDelayed(r, vars)
 }

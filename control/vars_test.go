@@ -52,6 +52,33 @@ func TestVars(t *testing.T) {
 	f("cfg.help core server", `"Name in the Server row. A text."`)
 	f("cfg.help core children", `"Shards. A number, 1 to 64. Read-only."`)
 
+	f("cfg.set core debug 1", `{}`)
+	f(`cfg.set core server 7`, `{}`)
+	f("cfg.get core", `{"children":2,"debug":1,"server":"7","tcp_async":1}`)
+	f("cfg.set_delayed_int core debug 4", `{}`)
+	f("cfg.set_delayed core debug 5", `{}`)
+	f("cfg.set_delayed core server x", `{}`)
+	f("cfg.get core debug", `1`)
+	f("cfg.diff", `[{"group name":"core","variable name":"debug","old value":1,"new value":5},`+
+		`{"group name":"core","variable name":"server","old value":"7","new value":"x"}]`)
+	f("cfg.del_delayed core server", `{}`)
+	f("cfg.commit", `{}`)
+	f("cfg.diff", `[]`)
+	f("cfg.get core", `{"children":2,"debug":5,"server":"7","tcp_async":1}`)
+	f("cfg.set_delayed core debug 2", `{}`)
+	f("cfg.rollback", `{}`)
+	f("cfg.commit", `{}`)
+	f("cfg.get core debug", `5`)
+	f("cfg.set_delayed core debug 0", `{}`)
+	f(`cfg.set_delayed_string core server ""`, `{}`) // which Set refuses
+	f("cfg.commit", `{"error":{"code":400,"message":"the name is empty: give one"}}`)
+	f("cfg.get core", `{"children":2,"debug":5,"server":"7","tcp_async":1}`)
+	f("cfg.rollback", `{}`)
+	f("cfg.reset core", `{}`)
+	f("cfg.get core", `{"children":2,"debug":3,"server":"a","tcp_async":1}`)
+	f("cfg.seti core debug -2", `{}`)
+	f(`cfg.sets core server "b c"`, `{}`)
+
 	fault := func(line string, want string) {
 		t.Helper()
 		var got struct{ Error Fault }
@@ -65,6 +92,9 @@ func TestVars(t *testing.T) {
 	fault("cfg.get core debgu", `there is no variable core.debgu; did you mean debug?`)
 	fault("cfg.get core debg", `there is no variable core.debg; did you mean debug?`)
 	fault("cfg.help core nothing", `there is no variable core.nothing; cfg.list lists them`)
+	fault("cfg.set core debug x", `core.debug is a number, and "x" is none`)
+	fault("cfg.set_delayed core children 3", `core.children is read-only: it is fixed at start`)
+	fault("cfg.reset nope", `there is no group "nope" of variables; cfg.list lists them`)
 	fault("cfg.set_now_int core children 3", `core.children is read-only: it is fixed at start`)
 	fault("cfg.set_now_int core tcp_async 0", `core.tcp_async is read-only: it is fixed after start`)
 	fault("cfg.set_now_int core debug 6", `core.debug: 6 is out of range, -2 to 5`)

@@ -244,6 +244,9 @@ func (w *worker) startBatch() {
 	}
 	if v := w.shared.tablesVersion.Load(); v != w.seenTables {
 		w.takeTables(v)
+		if w.tracing != (w.shared.LogLevel() >= levelDebug) {
+			w.configure(w.settings)
+		}
 	}
 }
 

@@ -109,7 +109,9 @@ func (s *Server) Reload(n Next) error {
 	s.quitBeside = make(chan struct{})
 	s.runBeside(n.Program, s.quitBeside)
 	s.shared.tablesVersion.Add(1)
-	s.shared.logLevel.Store(int64(n.Settings.Core.Debug))
+	if n.Settings.Core.Debug != s.cfg.Settings.Core.Debug {
+		s.shared.logLevel.Store(int64(n.Settings.Core.Debug))
+	}
 	if !s.awaitTaken(g.serial, takeWithin) {
 		// The shard will take it with its next batch; nothing else can happen.
 		s.shared.logger.Warn("a shard is late in taking the new program")

@@ -108,6 +108,14 @@ func (s *Server) Program() *route.Program { return s.shared.gen.Load().program }
 // Settings returns the settings of new requests. The caller does not change them.
 func (s *Server) Settings() *route.Settings { return s.shared.gen.Load().settings }
 
+// SetLogLevel sets the highest level that programs and shards log, in Kamailio's numbers, until a
+// reload whose file has another debug than the one before.
+func (s *Server) SetLogLevel(level int) {
+	s.shared.logLevel.Store(int64(level))
+	s.shared.tablesVersion.Add(1) // each shard looks with its next batch
+	s.shared.ringAll()
+}
+
 // Threads returns the kernel's number of each shard's thread. It is 0 for one that has not begun.
 func (s *Server) Threads() (all []int) {
 	for _, w := range s.workers {

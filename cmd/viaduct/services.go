@@ -130,7 +130,11 @@ func (p *process) rpc() *control.RPC {
 	vars.Register(control.BlocklistVars(list)...)
 	vars.Register(control.Var{Group: "core", Name: "debug",
 		Help: "log level of the routing program, Kamailio's numbers", Min: -5, Max: 5,
-		Get: func() any { return p.log.DebugLevel() }, ReadOnly: "-d and debug= say it: reload"})
+		Get: func() any { return p.log.DebugLevel() }, Set: func(v any) error {
+			p.log.SetDebug(int(v.(int64)))
+			p.server.SetLogLevel(int(v.(int64)))
+			return nil
+		}})
 	vars.Register(control.StreamVars(p.limits)...)
 	vars.Register(control.DatagramVars(p.server.WriteQueue())...)
 	control.RegisterTCP(r, p.tcp)
