@@ -102,7 +102,7 @@ func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port r
 			src, proto := c.From(), c.Transport()
 			if at, ok := addrOf(u.HostBytes()); ok &&
 				at.Unmap() == src.Addr().Unmap().WithZone("") && u.EffectivePort() == src.Port() &&
-				sameTransport(route.TransportOf(u), proto) {
+				named(u) && sameTransport(route.TransportOf(u), proto) {
 				return 2
 			}
 			return addAlias(c, &a, u, &alias{name: name, ip: src.Addr(), port: int(src.Port()),
@@ -130,6 +130,13 @@ func contactAlias(b *route.Build, name string, address route.Arg[[]byte], port r
 		}
 		return addAlias(c, &a, u, &alias{name: name, ip: ip, port: n, proto: t})
 	}
+}
+
+// named tells whether a URI names its transport. One that leaves it open may be asked for by
+// another than the source uses, and an alias settles that (5.6.3).
+func named(u *parser.URI) bool {
+	_, ok := u.Param("transport")
+	return ok || u.Scheme == parser.SIPS
 }
 
 // takeAlias is handle_ruri_alias(). An alias without a tilde is somebody else's (5.6.3).

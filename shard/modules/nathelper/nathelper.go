@@ -72,10 +72,10 @@ func Define(m *route.Module) {
 	m.Func(route.Func{Name: "add_contact_alias", In: in,
 		Args: []route.AnyArg{route.Optional(address, nil), port, proto},
 		Doc: "Adds an alias to the Contact: the source, or an address. 2: the Contact names the " +
-			"source already.",
+			"source already, its transport included.",
 		Build: func(b *route.Build) route.Call {
 			return contactAlias(b, *name, address, port, proto)
-		}})
+		}}).ThroughRoutes(route.InFailure)
 	trim := route.Optional(route.Int("trim", 0, 1, "1: existing aliases are "+
 		"removed first", route.AsIs), 0)
 	route.Func1(m, "set_contact_alias", in, trim,
@@ -88,14 +88,16 @@ func Define(m *route.Module) {
 			src := c.From()
 			return addAlias(c, &a, u, &alias{*name, src.Addr(), int(src.Port()), c.Transport(), true,
 				trim != 0})
-		})
+		}).ThroughRoutes(route.InFailure)
 	mode := route.Optional(route.Int("mode", 0, 1,
 		"1: the last alias, which set_contact_alias added", route.AsIs), 0)
 	route.Func1(m, "handle_ruri_alias", route.InRequest|route.InBranch, mode,
 		"Sets $du to the first alias of the Request-URI, and removes that alias. 2: there is none.",
-		func(c *route.Ctx, mode int) route.Result { return takeAlias(c, *name, mode == 1) })
+		func(c *route.Ctx, mode int) route.Result { return takeAlias(c, *name, mode == 1) }).
+		ThroughRoutes(route.InFailure)
 	route.Func0(m, "fix_nated_contact", in,
-		"Replaces host and port of each Contact by the source.", fixContact)
+		"Replaces host and port of each Contact by the source.", fixContact).
+		ThroughRoutes(route.InFailure)
 	register(m, received)
 	sdp(m, marker, old)
 	route.Func1(m, "set_alias_to_pv", route.Anywhere, route.Writable("result", "a variable"),

@@ -49,3 +49,19 @@ func TestNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestAliasUnneeded: only a Contact that names the source, its transport included, needs no alias.
+func TestAliasUnneeded(t *testing.T) {
+	b := bench(t)
+	f := func(contact string, want int) {
+		t.Helper()
+		b.Message(strings.Replace(moduletest.Request, "<sip:alice@127.0.0.1:15998>", contact, 1))
+		if _, got := b.Run(`add_contact_alias();`); got != want {
+			t.Errorf("%s: %d, want %d", contact, got, want)
+		}
+	}
+	f("<sip:alice@127.0.0.1:15998;transport=udp>", 2)
+	f("<sip:alice@127.0.0.1:15998;transport=tcp>", 1)
+	f("<sip:alice@127.0.0.1:15998>", 1)
+	f("<sip:alice@127.0.0.1:15999;transport=udp>", 1)
+}

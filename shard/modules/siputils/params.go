@@ -45,7 +45,7 @@ func uriParams(m *route.Module) {
 				return -1
 			}
 			return c.SetRequestURI(v.S)
-		})
+		}).ThroughRoutes(route.InFailure | route.InBranch)
 	route.Func2(m, "get_uri_param", route.InRequest, name,
 		route.Writable("result", "the variable for its value"),
 		"Stores the value of a parameter of the Request-URI in a variable.",

@@ -29,10 +29,15 @@ func Define(m *route.Module) {
 	}
 	code := route.Int("code", 100, 699, "the status", route.Instead(500))
 	reason := route.Phrase("reason", "the reason phrase")
-	route.Func2(m, "sl_send_reply", route.InRequest, code, reason, "Answers without a transaction.",
+	route.Func2(m, "sl_send_reply", route.InRequest, code, reason,
+		"Answers without a transaction. (In a route[NAME] that a failure route calls, Kamailio does "+
+			"so too, and the transaction then answers again. Here the transaction gives this answer.)",
 		func(c *route.Ctx, code int, reason string) route.Result {
+			if c.RunsIn(route.InFailure) {
+				return c.Answer(code, reason, route.IfTransaction)
+			}
 			return stateless(c, c.Answer(code, reason, route.Stateless))
-		})
+		}).ThroughRoutes(route.InFailure)
 	m.Alias("sl_send_reply", "sl_reply")
 	class := route.Optional(route.Int("code", 100, 699, "another status of the same class"), 0)
 	route.Func2(m, "sl_forward_reply", route.InReplies, class,

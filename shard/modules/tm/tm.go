@@ -29,8 +29,9 @@ func Define(m *route.Module) {
 	route.Func0(m, "t_check_trans", route.InRequest|route.InBranch|route.InReplies,
 		"CANCEL: whether the INVITE it names is there. ACK: whether its transaction is. Responses: "+
 			"whether they belong to one. Others: false when they are new; a retransmission ends the "+
-			"script. In a branch route true.",
-		func(c *route.Ctx) route.Result { return route.Truth(related(c)) })
+			"script. In branch and failure routes true.",
+		func(c *route.Ctx) route.Result { return route.Truth(related(c)) }).
+		ThroughRoutes(route.InFailure)
 	route.Func0(m, "t_newtran", route.InRequest,
 		"Makes the transaction. A retransmission ends the script.",
 		func(c *route.Ctx) route.Result { return route.Truth(c.Request.NewTransaction()) })
@@ -164,7 +165,7 @@ func related(c *route.Ctx) bool {
 	case c.Request == nil && c.Tx == nil:
 		tx, _ := c.Reply.Transaction()
 		return tx != nil
-	case c.Request == nil || c.RunsIn(route.InBranch):
+	case c.Request == nil || c.RunsIn(route.InBranch|route.InFailure):
 		return true
 	}
 	return c.Request.Invite != nil

@@ -20,12 +20,13 @@ func variables(m *route.Module) {
 		"request_route, in failure_route how many there are, -1 in reply_route.",
 		(*route.Ctx).BranchIndex)
 	m.Var(route.Var{Name: "T_reply_reason",
-		Doc: "The reason phrase of that response, empty without one and for what was made here.",
+		Doc: "The reason phrase of that response, that of the status for one made here, and empty " +
+			"without a response.",
 		Place: route.Place{NoRoom: true, Any: func(c *route.Ctx) route.Value {
 			if v := c.OnReply(reason); !v.IsNull() {
 				return v
 			}
-			return route.TextValue(nil)
+			return route.TextValue(made[c.ReplyStatus()])
 		}}})
 
 	m.Var(route.Var{Name: "T_reply_ruid",
@@ -121,6 +122,9 @@ func variables(m *route.Module) {
 			}}
 		}})
 }
+
+// made has the phrases of the responses that stand for a branch without one.
+var made = map[int][]byte{408: []byte("Request Timeout"), 503: []byte("Service Unavailable")}
 
 // branchFlags is $T_branch(flags).
 func branchFlags(c *route.Ctx) (int64, bool) {

@@ -116,7 +116,7 @@ func (u *replacing) functions(m *route.Module, name, row string, h *header) {
 				}
 				return u.replace(c, h, display, uri, avp)
 			}
-		}})
+		}}).ThroughRoutes(route.InFailure)
 	m.Func(route.Func{Name: "uac_restore_" + name, In: route.InRequest,
 		Doc: "Sets " + row + " to its replacement, or back to what was replaced, by the Route that " +
 			"loose_route() removed. False: that Route says nothing about " + row + ".",
