@@ -168,8 +168,11 @@ func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser
 		c.final(tx, br, m, via)
 		return
 	}
-	if status < 200 && !tx.Invite() {
+	switch {
+	case status < 200 && !tx.Invite():
 		return // RFC 4320 §4.1: a non-INVITE has no provisional but a 100, which is hop by hop
+	case status == 100 && !c.tx.Relays100():
+		return // the reply route has made a 100 of it, which is hop by hop (§16.7 step 5)
 	}
 	c.forward(tx, m, via, nil)
 	if status >= 200 && tx.Invite() {

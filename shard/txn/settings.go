@@ -24,6 +24,9 @@ type Settings struct {
 	FindCalls bool
 }
 
+// Relays100 reports whether a 100 is passed to the user.
+func (t *Table) Relays100() bool { return t.relay100 }
+
 // DefaultSettings returns the settings of an empty configuration file.
 func DefaultSettings() Settings {
 	return Settings{Timers: DefaultTimers(), CancelBefore: CancelWaits, RestartC: true,

@@ -20,10 +20,11 @@ func Define(m *route.Module) {
 		route.Text("message", "a whole message"),
 		"Replaces the message by another one of the same method, as if that had "+
 			"been received.", setBuffer)
-	code := route.Int("code", 300, 699, "the new status")
+	code := route.Int("code", 100, 699, "the new status")
 	phrase := route.Text("reason", "the new reason phrase")
 	route.Func2(m, "change_reply_status", route.InReplies, code, phrase,
-		"Changes the status of a response that refuses; false for any other.", changeStatus)
+		"Changes the status and the phrase of a response. A 1xx stays a 1xx and a 2xx a 2xx, and no "+
+			"other becomes one; those calls are false.", changeStatus)
 	route.Func1(m, "change_reply_status_code", route.InReplies, code,
 		"The same as change_reply_status, keeping the phrase.",
 		func(c *route.Ctx, code int) route.Result {
@@ -59,7 +60,8 @@ func Define(m *route.Module) {
 func changeStatus(c *route.Ctx, code int, phrase []byte) route.Result {
 	m := c.Msg
 	const at = uint32(len("SIP/2.0 "))
-	if m.Status < 300 || m.StartLine.Len < at {
+	was := int(m.Status)
+	if (was < 300 || code < 300) && was/100 != code/100 || m.StartLine.Len < at {
 		return -1
 	}
 	text := append(strconv.AppendInt(c.Room(), int64(code), 10), ' ')
