@@ -32,19 +32,24 @@ func appendTag(b []byte, m *parser.Message) []byte {
 	return b
 }
 
-// AcksOurReply reports whether m is an ACK to a response made here without a transaction. Such an
-// ACK has our To tag, and is absorbed.
+// AcksOurReply reports whether m is an ACK to a 2xx that a transaction made here and repeats, or to
+// a response made here without a transaction. Such an ACK is absorbed.
 func (c *Core) AcksOurReply(m *parser.Message) bool {
+	if !c.tx.AckAnswer(m) && !hasOurTag(m) {
+		return false
+	}
+	c.count[CountAckAbsorbed]++
+	return true
+}
+
+// hasOurTag reports whether an ACK has the To tag of a response made here.
+func hasOurTag(m *parser.Message) bool {
 	to, reason := m.To()
 	if reason != parser.OK || int(to.Tag.Len) != len(tagPrefix)+16 {
 		return false
 	}
 	var tag [len(tagPrefix) + 16]byte
-	if string(to.Tag.Of(m.Raw)) != string(appendTag(tag[:0], m)) {
-		return false
-	}
-	c.count[CountAckAbsorbed]++
-	return true
+	return string(to.Tag.Of(m.Raw)) == string(appendTag(tag[:0], m))
 }
 
 // Reply answers the request under way as the routing program asks for. It returns false as send
@@ -91,7 +96,7 @@ func (r *Request) send(code int, reason, header string) bool {
 			r.save() // without room it is repeated as others are
 		}
 		before := tx.Status()
-		if !c.tx.Respond(tx, code, c.segs[:1]) {
+		if !c.tx.Answer(tx, code, c.segs[:1]) {
 			return false
 		}
 		if code >= 200 && tx.Live() > 0 {
@@ -258,7 +263,7 @@ func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason, header
 	c.count[CountRepliesOwn]++
 	c.segs[0] = b
 	before := tx.Status()
-	if !c.tx.Respond(tx, code, c.segs[:1]) {
+	if !c.tx.Answer(tx, code, c.segs[:1]) {
 		return false
 	}
 	c.responded(tx, code, before, b)

@@ -157,8 +157,12 @@ func (x *machine) server(event string) {
 	case isTimer:
 		x.pass(x.duration(timer))
 	case event == "ACK":
-		if !x.Ack(x.tx) {
+		if !x.Ack(x.tx) && !x.AckAnswer(x.parse(text("ACK sip:b@b SIP/2.0", "ACK"))) {
 			x.did = append(x.did, "ACK↑")
+		}
+	case event == "answer": // a 2xx that the user makes instead of passing it on
+		if !x.Answer(x.tx, 200, [][]byte{text("SIP/2.0 200 Text", x.name)}) {
+			x.did = append(x.did, "no")
 		}
 	case err == nil:
 		if !x.Respond(x.tx, status, [][]byte{text("SIP/2.0 "+event+" Text", x.name)}) {
@@ -334,6 +338,22 @@ func TestInviteServer(t *testing.T) { // figure 7; RFC 6026 figure 7
 	f("Accepted", "486", "no", "Accepted")
 	f("Accepted", "Timer G", "", "Accepted")
 	f("Accepted", "Timer L", "", "Terminated")
+	here := func(path, event, did, to string) { // a 2xx made here, §13.3.1.4
+		t.Helper()
+		transition(t, "INVITE", (*machine).server, serverState, path, "Accepted", event, did, to)
+	}
+	f("Proceeding", "answer", "200", "Accepted")
+	here("answer", "INVITE", "200", "Accepted")
+	here("answer", "Timer G", "200", "Accepted")
+	here("answer", "ACK", "", "Accepted")
+	here("answer", "180", "no", "Accepted")
+	here("answer", "486", "no", "Accepted")
+	here("answer", "Timer H", "", "Terminated")
+	here("answer ACK", "INVITE", "", "Accepted")
+	here("answer ACK", "Timer G", "", "Accepted")
+	here("answer ACK", "ACK", "", "Accepted")
+	here("answer ACK", "Timer L", "", "Terminated")
+	f("Completed", "answer", "200", "Completed")
 	f("Completed", "INVITE", "486", "Completed")
 	f("Completed", "Timer G", "486", "Completed")
 	f("Completed", "ACK", "", "Confirmed")

@@ -64,6 +64,7 @@ const (
 	txOurs                   // its request was made here, see SetOurs
 	txUncounted              // see Uncount
 	txReplicated             // its branches are copies: see SetReplicated
+	txAwaitsAck              // it keeps a 2xx made here, and is in the index by that: see Answer
 )
 
 // Flags of a Branch.

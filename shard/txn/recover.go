@@ -97,9 +97,14 @@ func (t *Table) Rebuild() int {
 				t.open++
 			}
 			t.held++
+			answers := tx.flags&txAwaitsAck != 0
+			tx.flags &^= txAwaitsAck
 			if tx.state == Terminated {
 				ended = append(ended, off)
 				return true
+			}
+			if answers && (tx.reply == 0 || !t.awaitAck(tx)) {
+				t.count[CountIndexFull]++ // as below; the 2xx is repeated whatever the ACK
 			}
 			if tx.saved != 0 {
 				t.needs(tx.saved, 1)

@@ -61,7 +61,8 @@ func (tx *Tx) User() *[userBytes]byte { return &tx.user }
 func (t *Table) Repeat(tx *Tx) bool {
 	t.count[CountAbsorbed]++
 	switch {
-	case tx.state == Accepted: // RFC 6026 §7.1: absorbed, the 2xx is the UAS core's to repeat
+	case tx.state == Accepted && tx.retransAt == 0:
+		// RFC 6026 §7.1: absorbed, the 2xx is the UAS core's to repeat, or has had its ACK
 	case tx.reply != 0:
 		t.count[CountResentReply]++
 		if t.sent != nil {
@@ -83,7 +84,7 @@ func (t *Table) Ack(tx *Tx) bool {
 		// Timer I: absorb further ACKs. The response is not needed any more.
 		tx.state = Confirmed
 		tx.retransAt = 0
-		t.drop(&tx.reply)
+		t.dropReply(tx)
 		t.rearmServer(tx, t.now+tx.linger(t.timers.T4))
 	case Accepted:
 		return false
@@ -111,7 +112,7 @@ func (t *Table) Withhold(tx *Tx, status int) {
 	if status < 200 || tx.state != Trying && tx.state != Proceeding {
 		return
 	}
-	t.drop(&tx.reply)
+	t.dropReply(tx)
 	tx.state, tx.retransAt, tx.status = Completed, 0, uint16(status)
 	t.answered(tx)
 	t.rearmServer(tx, t.now+t.lifetime())
@@ -151,7 +152,7 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 			t.pass(tx, status, segments)
 			tx.state = Accepted
 			t.answered(tx)
-			t.drop(&tx.reply)
+			t.dropReply(tx)
 			t.rearmServer(tx, t.now+int64(t.timers.Wait))
 		default:
 			// §17.2.1, Timers G and H.
@@ -255,11 +256,11 @@ func (t *Table) keep(tx *Tx, status int, segments [][]byte) {
 	t.Reserve(was)
 	if off == 0 {
 		t.count[CountUnstored]++
-		t.drop(&tx.reply) // an older response must not be repeated in its place
+		t.dropReply(tx) // an older response must not be repeated in its place
 		t.pass(tx, status, segments)
 		return
 	}
-	t.drop(&tx.reply)
+	t.dropReply(tx)
 	tx.reply = off
 	t.send(tx.listener, &tx.replyTo, 0, off)
 }
@@ -304,6 +305,9 @@ func (t *Table) expireServer(off shm.Off, tx *Tx) {
 		if tx.Invite() {
 			t.count[CountNoAck]++ // Timer H
 		}
+		t.terminate(tx)
+	case tx.state == Accepted && tx.retransAt != 0:
+		t.count[CountNoAck]++ // nobody has had our 2xx, as far as we know
 		t.terminate(tx)
 	default: // Timers I and L
 		t.terminate(tx)

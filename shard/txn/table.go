@@ -110,6 +110,7 @@ type Table struct {
 	relay100   bool
 	hopHeaders string
 	held       int   // server transactions alive
+	answers    int   // server transactions that keep a 2xx made here, see Answer
 	open       int   // server transactions without a final response
 	final      int64 // when a transaction last had its final response, ns
 	wheel      wheel
@@ -360,7 +361,7 @@ func (t *Table) terminate(tx *Tx) {
 	t.unmatch(tx)
 	off := t.offOf(&tx.node)
 	t.disarm(off, &tx.node)
-	t.drop(&tx.reply)
+	t.dropReply(tx)
 	t.drop(&tx.keyExtra)
 	t.dropSaved(tx)
 	t.drop(&tx.best)

@@ -42,7 +42,9 @@ func Define(m *route.Module) {
 		&m.Settings().Proxy.DefaultReason)
 	route.Func2(m, "t_reply", answers, code, literal,
 		"Answers through the transaction, in a reply route that of the response. False: there is "+
-			"none, or it was answered.",
+			"none, or it was answered. A 2xx to INVITE is repeated until its ACK comes, for 64 times "+
+			"T1 (RFC 3261 §13.3.1.4), where Kamailio stops after wt_timer. That ACK ends here, as those "+
+			"to refusals do; Kamailio runs request_route for it up to t_check_trans() or t_relay().",
 		func(c *route.Ctx, code int, reason string) route.Result {
 			return c.Answer(code, reason, route.InTransaction)
 		})
