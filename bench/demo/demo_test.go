@@ -80,8 +80,8 @@ func TestValidate(t *testing.T) {
 }
 
 func TestMissingBinarySaysWhatToDo(t *testing.T) {
-	_, err := show(t.Context(), &Config{Viaduct: "./no-such-viaduct", Rate: 1, Time: time.Second}, &strings.Builder{},
-		false)
+	_, err := show(t.Context(), &Config{Viaduct: "./no-such-viaduct", Rate: 1, Time: time.Second},
+		&strings.Builder{}, false)
 	if err == nil || !strings.Contains(err.Error(), "make build") {
 		t.Errorf("%v", err)
 	}

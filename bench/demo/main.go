@@ -151,7 +151,8 @@ func ladder(atAnswerer bool, place int, b []byte) string {
 	first, _, _ := strings.Cut(string(b), "\r\n")
 	if atAnswerer {
 		method, _, _ := strings.Cut(first, " ")
-		return fmt.Sprintf("    │ ── %-9s ──▶ │ ── %-9s ──▶ │ %d", method, method, place+1)
+		return fmt.Sprintf("    │ ── %-9s ──▶ │ ── %-9s ──▶ │ %d", method, method,
+			place+1)
 	}
 	status := strings.TrimPrefix(first, "SIP/2.0 ")
 	if strings.HasPrefix(status, "100") {

@@ -51,9 +51,10 @@ func TestParse(t *testing.T) {
 		func(o *options) bool { return o.traffic.Outside && len(o.traffic.Targets) == 3 })
 	ok("-answerers 7000-7003 -silent 7002",
 		func(o *options) bool { return o.traffic.Silent[2] && len(o.traffic.Silent) == 1 })
-	ok("-watch 12,13 -path raw", func(o *options) bool { return len(o.watch) == 2 && o.traffic.Path == traffic.Raw })
-	for _, bad := range []string{"-mode x", "-path x", "-role x", "-server x", "-callers 0-99", "-transport sctp",
-		"-watch x", "extra", "-release x"} {
+	ok("-watch 12,13 -path raw",
+		func(o *options) bool { return len(o.watch) == 2 && o.traffic.Path == traffic.Raw })
+	for _, bad := range []string{"-mode x", "-path x", "-role x", "-server x", "-callers 0-99",
+		"-transport sctp", "-watch x", "extra", "-release x"} {
 		if _, err := parse(strings.Fields(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -89,8 +90,10 @@ func TestParseTrouble(t *testing.T) {
 			t.Errorf("%s %q: %+v, %v", name, line, o, err)
 		}
 	}
-	ok("idle", "-connections 7", func(o *troubleOptions) bool { return o.connections == 7 && o.server.Port() == 5060 })
-	ok("deaf", "-at 127.0.0.1:9 -rate 3", func(o *troubleOptions) bool { return o.at.Port() == 9 && o.rate == 3 })
+	ok("idle", "-connections 7",
+		func(o *troubleOptions) bool { return o.connections == 7 && o.server.Port() == 5060 })
+	ok("deaf", "-at 127.0.0.1:9 -rate 3",
+		func(o *troubleOptions) bool { return o.at.Port() == 9 && o.rate == 3 })
 	ok("storm", "-server 127.0.0.1:5061 -longest 2s",
 		func(o *troubleOptions) bool { return o.server.Port() == 5061 && o.longest == 2*time.Second })
 	for _, bad := range []string{"-server x", "-at x", "-rate x", "extra"} {

@@ -59,7 +59,8 @@ func TestForwarderMovesEverything(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(5 * time.Second); string(log.text()) != "forwarder ready\n"; time.Sleep(5 * time.Millisecond) {
+		end := time.Now().Add(5 * time.Second)
+		for ; string(log.text()) != "forwarder ready\n"; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("not ready: %s", log.text())
 			}

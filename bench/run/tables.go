@@ -32,7 +32,8 @@ var tableCases = []struct {
 	{name: "looked up", defines: []string{"READ"}},
 	{name: "looked up, one of 16 writes", defines: []string{"READ", "WRITE"}},
 	{name: "looked up, each writes one that ends after 3 s", defines: []string{"READ", "EXPIRE"}},
-	{name: "looked up by two shards, one of 16 writes", defines: []string{"READ", "WRITE"}, shards: 2},
+	{name: "looked up by two shards, one of 16 writes", defines: []string{"READ", "WRITE"},
+		shards: 2},
 }
 
 // tables has a million entries looked up and changed by requests, and asks shm/table's own
