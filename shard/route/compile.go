@@ -21,6 +21,8 @@ type compiler struct {
 	defs   defs
 	flags  map[string]int   // the numbers of flags that have names
 	custom map[string]Value // group.name = value
+	// claimed counts the errors that belong to a name that the file uses; see refused
+	claimed int
 	// bareAVPs has the names that statements use without parentheses, and whether each is an AVP
 	bareAVPs map[string]bool
 	numbers  map[armKey]int // of routes that can be armed
@@ -199,6 +201,8 @@ func (cc *compiler) oneStmt(s syntax.Stmt, next target) target {
 		return cc.jump(s, next)
 	case *syntax.ExprStmt:
 		return cc.exprStmt(s, next)
+	case *syntax.Broken:
+		cc.broken(s)
 	}
 	return next
 }
@@ -270,26 +274,18 @@ func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
 	case *syntax.Call:
 		return cc.callTo(x, next, next)
 	case *syntax.Name:
-		if bareCalls[x.Name] {
-			return cc.callTo(&syntax.Call{Pos: x.Pos, Name: x.Name}, next, next)
-		}
 		if coreValues[x.Name] == nil && syntax.BoolWord(x.Name) < 0 {
 			cc.ld.errorf(x.Pos, "unknown statement %s%s", x.Name,
 				suggest.DidYouMean(x.Name, cc.statementNames()))
 			return next
 		}
+		cc.ld.Theirs(x.Pos, "an expression as a statement")
 	}
 	if !calls(s.X) {
 		cc.ld.warnf(s.Pos, "this expression has no effect")
 	}
 	return cc.bare(s.X, next)
 }
-
-// bareCalls has the functions that a statement may call without parentheses (5.6.3).
-var bareCalls = map[string]bool{"revert_uri": true, "force_rport": true, "add_rport": true,
-	"add_local_rport": true, "set_forward_close": true, "set_forward_no_connect": true,
-	"set_reply_close": true, "set_reply_no_connect": true, "force_tcp_alias": true,
-	"add_tcp_alias": true}
 
 // bare compiles an expression as a statement, which Kamailio 5.6 refuses.
 func (cc *compiler) bare(x syntax.Expr, next target) target {

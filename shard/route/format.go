@@ -25,6 +25,7 @@ type formatPart struct {
 func (cc *compiler) format(pos Pos, s string) *format {
 	f := &format{text: s, plain: true}
 	var text []byte
+	bad := false // what is behind a mistake is compiled as well, so that all mistakes are found
 	for i := 0; i < len(s); {
 		if s[i] != '$' {
 			text = append(text, s[i])
@@ -44,16 +45,19 @@ func (cc *compiler) format(pos Pos, s string) *format {
 		if n == 1 {
 			cc.ld.errorf(pos, "a variable name is missing behind $ in the text; write $$ for a "+
 				"dollar sign")
-			return nil
+			bad = true
+			i++
+			continue
 		}
 		pv := cc.pvText(pos, s[i+1:i+n])
-		if pv == nil {
-			return nil
-		}
+		bad = bad || pv == nil
 		f.parts = append(f.parts, formatPart{text: text, pv: pv})
 		f.plain = false
 		text = nil
 		i += n
+	}
+	if bad {
+		return nil
 	}
 	f.parts = append(f.parts, formatPart{text: text})
 	if f.plain {

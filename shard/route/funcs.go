@@ -29,26 +29,33 @@ type funcDef struct {
 // call compiles a call of a function. no is where its step leads if it is false. It returns nil
 // after an error.
 func (cc *compiler) call(x *syntax.Call, no target) callFn {
+	defer cc.refused(useFunc, x.Name, "", x.Pos, cc.unclaimed())
 	d := cc.lookup(x)
-	if d == nil || !cc.mayCall(x, d) {
+	if d == nil || !cc.mayCall(x, d) || !cc.takes(x, d) {
+		cc.argumentsOf(x)
 		return nil
 	}
+	cc.guard(x, d, no)
+	return d.build(cc, x)
+}
+
+// takes tells whether the function takes as many arguments. If not, it reports that.
+func (cc *compiler) takes(x *syntax.Call, d *funcDef) bool {
 	n := len(x.Args)
 	switch {
 	case d.soon > 0 && n >= d.soon:
 		cc.ld.errorf(x.Pos, "%s with %s is known to Kamailio, not implemented by Viaduct yet",
 			x.Name, count(n, "argument"))
-		return nil
+		return false
 	case n < d.min || n > d.max:
 		want := count(d.min, "argument")
 		if d.max > d.min {
 			want = itoa(int64(d.min)) + " to " + count(d.max, "argument")
 		}
 		cc.ld.errorf(x.Pos, "%s takes %s, not %d", x.Name, want, n)
-		return nil
+		return false
 	}
-	cc.guard(x, d, no)
-	return d.build(cc, x)
+	return true
 }
 
 // Count returns a number of things in words: "1 byte", "2 bytes".
@@ -88,54 +95,12 @@ func (cc *compiler) lookup(x *syntax.Call) *funcDef {
 		}
 	}
 	if cc.missing(useFunc, x.Pos, x.Name, x.Name) {
-		cc.argumentsOf(x)
 		return nil
 	}
 	cc.ld.errorf(x.Pos, "unknown function %s%s", x.Name, cc.near(x.Name, func() []string {
 		return append(cc.allFuncNames(), "route", "exit", "return", "drop")
 	}))
-	cc.argumentsOf(x)
 	return nil
-}
-
-// argumentsOf checks the arguments of a function that does not exist here, because what they use
-// and what is wrong with them is worth knowing too. A text may be anything there, such as a
-// pattern, so only names that Kamailio has are reported.
-func (cc *compiler) argumentsOf(x *syntax.Call) {
-	for _, a := range x.Args {
-		s, ok := a.(*syntax.Str)
-		switch _, word := a.(*syntax.Name); {
-		case word: // such as TCP
-			continue
-		case !ok:
-			cc.value(a)
-			continue
-		}
-		for i := 0; i < len(s.S); i++ {
-			if s.S[i] != '$' {
-				continue
-			}
-			if n := syntax.VarLen(s.S[i:]); n > 1 {
-				cc.mention(s.Pos, s.S[i+1:i+n])
-				i += n - 1
-			}
-		}
-	}
-}
-
-// mention notes a variable, given without its $, in a text that is not compiled.
-func (cc *compiler) mention(pos Pos, text string) {
-	name := strings.TrimPrefix(text, "(")
-	if end := strings.IndexAny(name, "({[)"); end >= 0 {
-		name = name[:end]
-	}
-	for _, m := range append([]string{core}, cc.defs.names()...) {
-		if cc.defs.get(m).vars[name] != nil {
-			cc.ld.survey.add(Use{Kind: useVar, Name: "$" + name, Module: m}, pos)
-			return
-		}
-	}
-	cc.missing(useVar, pos, name, "$"+name)
 }
 
 // allFuncNames returns the names of all functions of all modules, Viaduct's and Kamailio's.

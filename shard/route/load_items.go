@@ -161,6 +161,7 @@ func (cc *compiler) global(it *syntax.Item) {
 		it.Val.Kind, it.Val.Num = syntax.IntLiteral, int64(n) // debug=L_INFO
 	}
 	cc.noteParam(d, Use{Kind: useSetting, Name: it.Name, Module: core}, it.Pos)
+	defer cc.refused(useSetting, it.Name, core, it.Pos, cc.unclaimed())
 	cc.setParam(d, it, it.Pos, it.Name)
 }
 
@@ -308,6 +309,7 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 			suggest.DidYouMean(it.Param, cc.paramNames(module)))
 	default:
 		cc.noteParam(d, u, it.ParamPos)
+		defer cc.refused(useParam, it.Param, module, it.ParamPos, cc.unclaimed())
 		cc.setParam(d, it, it.ParamPos, full)
 	}
 }
@@ -321,6 +323,7 @@ func (cc *compiler) route(it *syntax.Item) {
 		what := it.Word + "[" + it.Name + "]"
 		if at, dup := cc.defined[what]; dup {
 			cc.ld.errorf(it.Pos, "second %s; the first stands at %s", what, at)
+			cc.unrun(it)
 			return
 		}
 		cc.defined[what] = it.Pos
@@ -337,8 +340,7 @@ func (cc *compiler) route(it *syntax.Item) {
 		cc.ld.errorf(it.Pos, "%s is not supported yet", it.Word)
 	}
 	if !ok {
-		cc.kind, cc.sub = anywhere, nil
-		cc.routeBody(it.Body) // its errors are worth reporting all the same
+		cc.unrun(it)
 		return
 	}
 	if it.Named && (it.Word == "request_route" || it.Word == "reply_route") {
@@ -384,6 +386,7 @@ func (cc *compiler) route(it *syntax.Item) {
 	}
 	if at, dup := cc.defined[what]; dup {
 		cc.ld.errorf(it.Pos, "second %s; the first stands at %s", what, at)
+		cc.unrun(it)
 		return
 	}
 	cc.defined[what] = it.Pos

@@ -101,8 +101,9 @@ func (cc *compiler) pvText(pos Pos, text string) *pvCode {
 		cc.ld.errorf(pos, "bad variable $%s", clip(text))
 		return nil
 	}
+	defer cc.refused(useVar, "$"+w.name, "", pos, cc.unclaimed())
 	pv := cc.plainVar(pos, &w)
-	if pv == nil || w.chain == "" {
+	if w.chain == "" {
 		return pv
 	}
 	return cc.transformed(pos, pv, w.chain)
@@ -171,6 +172,8 @@ func (cc *compiler) plainVar(pos Pos, w *written) *pvCode {
 	d := cc.variable(pos, w.name)
 	switch {
 	case d == nil:
+		cc.textOf(pos, w.inner)
+		cc.textOf(pos, w.index)
 	case d.inner && w.inner == "":
 		cc.ld.errorf(pos, "$%s needs a name in parentheses: $%s(name)", w.name, w.name)
 	case !d.inner && w.parens:

@@ -33,6 +33,7 @@ const (
 	Runs    Fate = iota // it works
 	Idle                // it is accepted and has no effect
 	Missing             // Kamailio has it, Viaduct does not
+	Refused             // Viaduct has it, and the file has a mistake there
 )
 
 // Use is a name that a file uses, with all its places.
@@ -43,6 +44,8 @@ type Use struct {
 	Fate   Fate
 	Note   string // why it has no effect, or what to write in its place
 	Places []Pos
+
+	refused []Pos // see Refused
 }
 
 // Survey collects what a file uses, whether Viaduct has it or not. It leaves nothing out, where the
@@ -50,6 +53,8 @@ type Use struct {
 type Survey struct {
 	uses map[nameOf]*Use
 	seen map[usedAt]bool
+	// broken says that what is added stands in a statement with a syntax error
+	broken bool
 	// Errors and Warnings are those that Load returned.
 	Errors   ErrorList
 	Warnings Warnings
@@ -68,10 +73,7 @@ func (s *Survey) add(u Use, pos Pos) {
 	if s.uses == nil {
 		s.uses, s.seen = map[nameOf]*Use{}, map[usedAt]bool{}
 	}
-	k := nameOf{u.Kind, u.Name}
-	if u.Kind == useParam {
-		k.name = u.Module + "." + u.Name
-	}
+	k := keyOf(u.Kind, u.Name, u.Module)
 	at := usedAt{k, pos}
 	if s.seen[at] {
 		return
@@ -83,13 +85,29 @@ func (s *Survey) add(u Use, pos Pos) {
 		s.uses[k] = have
 	}
 	have.Places = append(have.Places, pos)
+	if s.broken {
+		s.refuse(k, pos)
+	}
+}
+
+// keyOf returns what a name is counted by. Parameters of two modules may have the same name.
+func keyOf(kind useKind, name, module string) nameOf {
+	if kind == useParam {
+		name = module + "." + name
+	}
+	return nameOf{kind, name}
 }
 
 // Uses returns the names with a fate, sorted by feature, kind, module and name.
 func (s *Survey) Uses(fate Fate) (all []*Use) {
 	for _, u := range s.uses {
-		if u.Fate == fate {
+		if u.Fate == fate && len(u.Places) > 0 {
 			all = append(all, u)
+		}
+		if fate == Refused && len(u.refused) > 0 {
+			r := *u
+			r.Fate, r.Places = Refused, u.refused
+			all = append(all, &r)
 		}
 	}
 	slices.SortFunc(all, func(a, b *Use) int {

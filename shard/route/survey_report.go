@@ -3,6 +3,8 @@ package route
 import (
 	"fmt"
 	"strings"
+
+	"viaduct/shard/route/syntax"
 )
 
 // placesShown is how many places of a name a report lists. It counts the others.
@@ -28,7 +30,7 @@ var nearest = map[string]string{
 // equivalent, what differs, what has no effect, and what runs. The same file gives the same report.
 func (s *Survey) Markdown(file string) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s on Viaduct\n\n", file)
+	fmt.Fprintf(&b, "# %s on Viaduct\n\n", inText(file))
 	if len(s.Errors) == 0 {
 		b.WriteString("It starts as it is.\n\n")
 	} else {
@@ -39,8 +41,12 @@ func (s *Survey) Markdown(file string) []byte {
 	for _, f := range []struct {
 		fate Fate
 		what string
-	}{{Missing, "missing"}, {Idle, "without effect"}, {Runs, "run"}} {
+	}{{Missing, "missing"}, {Refused, "wrong where they stand"}, {Idle, "without effect"},
+		{Runs, "run"}} {
 		uses, all := 0, s.Uses(f.fate)
+		if f.fate == Refused && len(all) == 0 {
+			continue
+		}
 		for _, u := range all {
 			uses += len(u.Places)
 		}
@@ -53,6 +59,26 @@ func (s *Survey) Markdown(file string) []byte {
 	s.reportIdle(&b)
 	s.reportRunning(&b)
 	return []byte(strings.TrimRight(b.String(), "\n") + "\n")
+}
+
+// inText returns s for the running text of Markdown: of one line, and without a backtick that would
+// begin a code span.
+func inText(s string) string {
+	return strings.ReplaceAll(syntax.Printable(s), "`", "\\`")
+}
+
+// inCode returns s as a code span. The fence is longer than any backticks in s (CommonMark 0.31
+// §6.1).
+func inCode(s string) string {
+	s = syntax.Printable(s)
+	fence := "`"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	if fence != "`" {
+		s = " " + s + " "
+	}
+	return fence + s + fence
 }
 
 // reportMissing writes a table for each feature.
@@ -77,7 +103,7 @@ func (s *Survey) reportMissing(b *strings.Builder) {
 		} else {
 			instead = nearest[u.Module]
 		}
-		row(b, "`"+u.Name+"`", u.Kind.String()+" of "+u.Module, itoa(int64(len(u.Places))),
+		row(b, inCode(u.Name), u.Kind.String()+" of "+u.Module, itoa(int64(len(u.Places))),
 			places(u), instead)
 	}
 	if feature != "" {
@@ -89,7 +115,7 @@ func (s *Survey) reportMissing(b *strings.Builder) {
 func places(u *Use) string {
 	var at []string
 	for _, p := range u.Places[:min(len(u.Places), placesShown)] {
-		at = append(at, p.String())
+		at = append(at, inText(p.String()))
 	}
 	if more := len(u.Places) - len(at); more > 0 {
 		at = append(at, fmt.Sprintf("and %d more", more))
@@ -102,7 +128,7 @@ func (s *Survey) reportMistakes(b *strings.Builder) {
 	head := "## What is wrong\n\n"
 	for i := range s.Errors {
 		if e := &s.Errors[i]; !strings.Contains(e.Text, "not implemented by Viaduct") {
-			fmt.Fprintf(b, "%s- `%s`: %s\n", head, e.Pos, e.Text)
+			fmt.Fprintf(b, "%s- %s: %s\n", head, inCode(e.Pos.String()), inText(e.Text))
 			head = ""
 		}
 	}
@@ -120,7 +146,7 @@ func (s *Survey) reportDiffering(b *strings.Builder) {
 		w := &s.Warnings[i]
 		if !strings.Contains(w.Text, " has no effect: ") &&
 			!strings.Contains(w.Text, " has nothing to do: ") {
-			fmt.Fprintf(b, "%s- `%s`: %s\n", before, w.Pos, w.Text)
+			fmt.Fprintf(b, "%s- %s: %s\n", before, inCode(w.Pos.String()), inText(w.Text))
 			before = ""
 		}
 	}
@@ -137,7 +163,7 @@ func (s *Survey) reportIdle(b *strings.Builder) {
 	row(b, "name", "what", "why", "where")
 	b.WriteString("|---|---|---|---|\n")
 	for _, u := range all {
-		row(b, "`"+u.Name+"`", u.Kind.String()+" of "+u.Module, u.Note, places(u))
+		row(b, inCode(u.Name), u.Kind.String()+" of "+u.Module, u.Note, places(u))
 	}
 	b.WriteString("\n")
 }
@@ -151,7 +177,7 @@ func (s *Survey) reportRunning(b *strings.Builder) {
 	for _, u := range s.Uses(Runs) {
 		names := byModule[u.Module]
 		if u.Kind != useModule {
-			names = append(names, fmt.Sprintf("`%s` (%d)", u.Name, len(u.Places)))
+			names = append(names, fmt.Sprintf("%s (%d)", inCode(u.Name), len(u.Places)))
 		}
 		byModule[u.Module] = names
 	}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +43,36 @@ func TestMarkdown(t *testing.T) {
 		if want, err := os.ReadFile(page); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: go test -run TestMarkdown -update-reports, and read the change (%v)\n%s", page,
 				err, got)
+		}
+	}
+}
+
+// TestMarkdownOfAnyName: neither a name nor the bytes of a file break out of their place in the
+// report.
+func TestMarkdownOfAnyName(t *testing.T) {
+	src := "loadmodule \"dialog`x.so\"\nrequest_route {\n\tfoo`(\"\x01\xff\x1b[31m\");\n\t$(a`b\x00);\n}\n" +
+		"loadmodule \"usrloc.so\"\n"
+	s := &Survey{}
+	_, _, _, _ = Load("m|x`y\x1b.cfg", []byte(src), Options{Modules: testModules, Survey: s})
+	text := string(s.Markdown("m|x`y\x1b.cfg"))
+	for i, r := range text {
+		if r < ' ' && r != '\n' || r == '\uFFFD' {
+			t.Errorf("byte %d is %q in\n%s", i, r, text)
+			break
+		}
+	}
+	for _, want := range []string{"# m|x\\`y\\x1b.cfg on Viaduct\n",
+		"- `` m|x`y\\x1b.cfg:1:12 ``: unknown module dialog\\`x; did you mean dialog?\n",
+		"| m\\|x\\`y\\x1b.cfg:6:12 |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s\nis not in\n%s", want, text)
+		}
+	}
+	for _, e := range s.Errors {
+		for _, c := range []byte(e.Text) {
+			if c < ' ' {
+				t.Errorf("%q", e.Text)
+			}
 		}
 	}
 }

@@ -111,10 +111,13 @@ func Rest[T any](a Arg[T]) Arg[T] {
 	return a
 }
 
-// transformed compiles the transformations behind a variable: {…}{…}. It returns nil after an
-// error.
+// transformed compiles the transformations behind a variable: {…}{…}. It returns nil after an error,
+// also one in the variable itself, which is then nil.
 func (cc *compiler) transformed(pos Pos, pv *pvCode, chain string) *pvCode {
-	val := pv.value()
+	val, bad := valFn(func(*Ctx) Value { return Value{} }), pv == nil
+	if !bad {
+		val = pv.value()
+	}
 	for chain != "" {
 		n := -1
 		if chain[0] == '{' {
@@ -126,8 +129,10 @@ func (cc *compiler) transformed(pos Pos, pv *pvCode, chain string) *pvCode {
 			return nil
 		}
 		t, f := cc.transform(pos, chain[1:n])
+		chain = strings.TrimLeft(chain[n+1:], " \t")
 		if f == nil {
-			return nil
+			bad = true
+			continue
 		}
 		in, ofNull := val, t.ofNull
 		val = func(c *Ctx) Value {
@@ -137,7 +142,9 @@ func (cc *compiler) transformed(pos Pos, pv *pvCode, chain string) *pvCode {
 			}
 			return f(c, v)
 		}
-		chain = strings.TrimLeft(chain[n+1:], " \t")
+	}
+	if bad {
+		return nil
 	}
 	cc.scratch, cc.faults = true, true
 	return &pvCode{any: val, temp: true, blank: true}
@@ -147,8 +154,10 @@ func (cc *compiler) transformed(pos Pos, pv *pvCode, chain string) *pvCode {
 func (cc *compiler) transform(pos Pos, text string) (*Transform, func(*Ctx, Value) Value) {
 	name, rest, some := strings.Cut(text, ",")
 	name = strings.TrimSpace(name)
+	defer cc.refused(useTransform, "{"+name+"}", "", pos, cc.unclaimed())
 	t := cc.transformNamed(pos, name)
 	if t == nil {
+		cc.textOf(pos, rest)
 		return nil, nil
 	}
 	x := &syntax.Call{Pos: pos, Name: name}
@@ -167,6 +176,7 @@ func (cc *compiler) transform(pos Pos, text string) (*Transform, func(*Ctx, Valu
 			want = itoa(int64(least)) + " to " + count(len(t.Args), "argument")
 		}
 		cc.ld.errorf(pos, "{%s} takes %s, not %d", name, want, n)
+		cc.textOf(pos, rest)
 		return nil, nil
 	}
 	return t, t.Build(&Build{cc: cc, x: x})

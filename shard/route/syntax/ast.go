@@ -132,6 +132,12 @@ type (
 		Word string
 		X    Expr
 	}
+	// Broken is a statement with a syntax error. Names has what is known of it: calls, without
+	// arguments unless they call a route, variables, and the texts that are arguments.
+	Broken struct {
+		Pos   Pos
+		Names []Expr
+	}
 )
 
 // Case is one case of a switch. X is nil for default. Without break, control falls through to the
@@ -160,6 +166,9 @@ func (s *ExprStmt) At() Pos { return s.Pos }
 
 // At is where the word stands.
 func (s *Jump) At() Pos { return s.Pos }
+
+// At is where the statement begins.
+func (s *Broken) At() Pos { return s.Pos }
 
 // Expr is one expression. At returns its place.
 type Expr interface{ At() Pos }

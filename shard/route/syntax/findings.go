@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Pos is a place in a configuration file: 1-based line and column (in bytes).
@@ -50,15 +51,17 @@ type Findings struct {
 	Warnings Warnings
 	files    map[string]int // in order of reading, by name
 	ended    bool           // a limit was reached, and the rest was not read
+	tally    int
 }
 
 // Errorf adds an error. The same error at the same place counts once. After the hundredth, a line
 // says that the rest is not listed, and the rest is dropped.
 func (f *Findings) Errorf(pos Pos, format string, args ...any) {
+	f.tally++
 	if f.Full() {
 		return
 	}
-	d := Diagnostic{pos, fmt.Sprintf(format, args...)}
+	d := diagnostic(pos, format, args)
 	if slices.Contains(f.Errors, d) {
 		return // a macro used twice, or an expression compiled twice
 	}
@@ -85,10 +88,22 @@ func (f *Findings) Warnf(pos Pos, format string, args ...any) {
 	case len(f.Warnings) == maxWarnings:
 		format, args = "more than %d warnings; the rest is not listed", []any{maxWarnings}
 	}
-	if d := (Diagnostic{pos, fmt.Sprintf(format, args...)}); !slices.Contains(f.Warnings, d) {
+	if d := diagnostic(pos, format, args); !slices.Contains(f.Warnings, d) {
 		f.Warnings = append(f.Warnings, d)
 	}
 }
+
+// diagnostic makes a finding. Its text has printable characters only, and line feeds.
+func diagnostic(pos Pos, format string, args []any) Diagnostic {
+	lines := strings.Split(fmt.Sprintf(format, args...), "\n")
+	for i := range lines {
+		lines[i] = Printable(lines[i])
+	}
+	return Diagnostic{pos, strings.Join(lines, "\n")}
+}
+
+// Tally returns how often Errorf was called. It also counts the errors that are not listed.
+func (f *Findings) Tally() int { return f.tally }
 
 // Full tells whether further errors are not listed any more.
 func (f *Findings) Full() bool { return f.ended || len(f.Errors) >= maxErrors }

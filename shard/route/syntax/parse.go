@@ -54,6 +54,7 @@ type parser struct {
 	nest  int
 	read  int // tokens so far, to check for progress after an error
 	items []Item
+	trail []token // what has been read of the item, and in a route of the statement; see salvage.go
 }
 
 // bail unwinds one statement or item after an error.
@@ -61,6 +62,7 @@ type bail struct{}
 
 func (p *parser) advance() {
 	p.t = p.lx.next()
+	p.trail = append(p.trail, p.t)
 	p.read++
 }
 
@@ -122,6 +124,7 @@ func (p *parser) file() []Item {
 			continue
 		}
 		before := p.read
+		p.trail = append(p.trail[:0], p.t)
 		if !p.guard(p.item) {
 			if p.read == before {
 				p.advance()
@@ -192,8 +195,11 @@ func (p *parser) route() {
 		it.Name, it.Named = p.routeName("]"), true
 		p.expect("]", "behind the route's name")
 	}
-	p.block(&it.Body, "the route's body")
-	p.items = append(p.items, it)
+	whole := p.guard(func() { p.block(&it.Body, "the route's body") })
+	p.items = append(p.items, it) // what could be read is worth checking
+	if !whole {
+		panic(bail{})
+	}
 }
 
 // routeName reads the name of a route up to the bracket that ends it: a word, a number, a string,

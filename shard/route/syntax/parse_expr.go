@@ -54,12 +54,17 @@ func (p *parser) binaryRest(l Expr, min int) Expr {
 			p.fail("expression has too many operators")
 		}
 		op, pos := canonicalOp(p.t.text), p.t.pos
+		if p.op("%") {
+			p.found.Theirs(pos, "%: write mod")
+		}
 		p.advance()
 		r := p.hostName(l, op)
 		if r == nil {
 			r = p.binary(prec)
 		}
-		l = &Binary{Pos: pos, Op: op, L: l, R: r}
+		b := &Binary{Pos: pos, Op: op, L: l, R: r}
+		p.theirOperands(b)
+		l = b
 	}
 }
 
@@ -114,6 +119,9 @@ func (p *parser) unary() Expr {
 	} else {
 		x = p.unary()
 	}
+	if op == "!" && text(x) {
+		p.found.Theirs(pos, "a string as an operand of !")
+	}
 	if n, ok := x.(*Int); ok && op == "-" {
 		return &Int{Pos: pos, N: -n.N}
 	}
@@ -125,6 +133,7 @@ func (p *parser) primary() Expr {
 	t := p.t
 	switch t.kind {
 	case tokInt:
+		p.octal()
 		p.advance()
 		return &Int{t.pos, t.num}
 	case tokStr:
@@ -139,6 +148,9 @@ func (p *parser) primary() Expr {
 		return &IP{t.pos, p.ipLiteral()}
 	case tokPV:
 		p.advance()
+		if oddBlank(t.text) {
+			p.found.Theirs(t.pos, "a blank there in $"+Printable(Clip(t.text)))
+		}
 		if attributeClasses[t.text] && p.op(".") && p.t.glued {
 			p.advance()
 			if p.t.kind != tokIdent {
@@ -235,8 +247,30 @@ func (p *parser) name() Expr {
 		p.advance()
 		name = "msg:len"
 	}
+	if bareCalls[name] {
+		return &Call{Pos: t.pos, Name: name}
+	}
 	return &Name{Pos: t.pos, Name: name}
 }
+
+// octal refuses the current token if it is a number such as 08.
+func (p *parser) octal() {
+	s := p.t.text
+	if len(s) > 1 && s[0] == '0' && strings.ContainsAny(s, "89") && strings.Trim(s, digits) == "" {
+		p.fail("%s is no octal number: write %s", Clip(s), strings.TrimLeft(s, "0"))
+	}
+	if strings.HasPrefix(s, "0b") {
+		p.found.Theirs(p.t.pos, Clip(s)+": write "+Clip(s[2:])+"b")
+	}
+}
+
+const digits = "0123456789"
+
+// bareCalls has the functions that may be called without parentheses (5.6.3).
+var bareCalls = map[string]bool{"revert_uri": true, "force_rport": true, "add_rport": true,
+	"add_local_rport": true, "set_forward_close": true, "set_forward_no_connect": true,
+	"set_reply_close": true, "set_reply_no_connect": true, "force_tcp_alias": true,
+	"add_tcp_alias": true}
 
 // bareArgs has the core functions whose first argument may be a host or a socket without quotes.
 var bareArgs = map[string]bool{"force_send_socket": true, "set_advertised_address": true,

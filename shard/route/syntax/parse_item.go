@@ -154,6 +154,7 @@ func (p *parser) literal(what string) Literal {
 			p.advance()
 		}
 	case p.t.kind == tokInt:
+		p.octal()
 		v.Kind, v.Num = IntLiteral, p.t.num
 		p.advance()
 	case p.op("-"):
@@ -161,6 +162,7 @@ func (p *parser) literal(what string) Literal {
 		if p.t.kind != tokInt {
 			p.fail("expected a number behind \"-\", found %s", p.t.describe())
 		}
+		p.octal()
 		v.Kind, v.Num = IntLiteral, -p.t.num
 		p.advance()
 	case p.t.kind == tokIdent && BoolWord(p.t.text) >= 0:

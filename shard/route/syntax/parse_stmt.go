@@ -7,25 +7,38 @@ func (p *parser) block(body *[]Stmt, what string) {
 	p.expect("{", "before "+what)
 	p.enter()
 	defer p.leave()
+	if p.op("}") {
+		p.found.Theirs(open, "an empty block: write { ; }")
+	}
 	for !p.op("}") {
-		if p.t.kind == tokEOF {
+		if p.ended() {
 			p.failAt(open, "block is not closed: } is missing")
 		}
 		if p.found.Full() {
 			panic(bail{})
 		}
-		if !p.guard(func() { p.statement(body) }) {
-			p.skipStatement()
+		p.guarded(body)
+		if p.nest == 1 {
+			p.trail = append(p.trail[:0], p.t)
 		}
 	}
 	p.advance()
+}
+
+// guarded reads a statement. After an error it skips the rest of the statement.
+func (p *parser) guarded(body *[]Stmt) {
+	start := len(p.trail) - 1
+	if !p.guard(func() { p.statement(body) }) {
+		p.skipStatement()
+		*body = append(*body, p.salvage(start))
+	}
 }
 
 // skipStatement skips the rest of a statement with an error: up to behind its semicolon or block,
 // or up to the brace that ends the surrounding block.
 func (p *parser) skipStatement() {
 	braces, parens := 0, 0
-	for p.t.kind != tokEOF {
+	for !p.ended() {
 		switch {
 		case p.op("("):
 			parens++
@@ -52,7 +65,7 @@ func (p *parser) skipStatement() {
 
 // skipToCase skips to the next case, the default or the end of a switch that has an error.
 func (p *parser) skipToCase() {
-	for p.t.kind != tokEOF && !p.op("}") && !p.word("case") && !p.word("default") {
+	for !p.ended() && !p.op("}") && !p.word("case") && !p.word("default") {
 		p.skipStatement()
 	}
 }
@@ -104,11 +117,12 @@ func (p *parser) statement(list *[]Stmt) {
 	case tokOp:
 		if p.op("{") {
 			// a bare block stands for its statements
+			p.found.Theirs(p.t.pos, "a block that is not the body of a statement")
 			p.block(list, "a block")
 			return
 		}
 	}
-	pos := p.t.pos
+	pos, bare := p.t.pos, p.t.kind == tokIdent
 	x := p.expr()
 	if p.op("=") {
 		to, ok := x.(*Var)
@@ -122,6 +136,14 @@ func (p *parser) statement(list *[]Stmt) {
 		return
 	}
 	p.endStatement()
+	switch x.(type) {
+	case *Call, *Name:
+	default:
+		bare = false
+	}
+	if !bare {
+		p.found.Theirs(pos, "an expression as a statement")
+	}
 	*list = append(*list, &ExprStmt{Pos: pos, X: x})
 }
 
@@ -205,20 +227,20 @@ func (p *parser) switchStatement() Stmt {
 	def := false
 	for !p.op("}") {
 		c := Case{Pos: p.t.pos}
+		start := len(p.trail) - 1
 		if !p.guard(func() { p.caseHead(&c, &def) }) {
 			p.skipToCase()
-			if p.t.kind == tokEOF {
+			if p.ended() {
 				panic(bail{})
 			}
+			s.Cases = append(s.Cases, Case{Pos: c.Pos, Body: []Stmt{p.salvage(start)}})
 			continue
 		}
 		for !p.op("}") && !p.word("case") && !p.word("default") {
-			if p.t.kind == tokEOF {
+			if p.ended() {
 				p.failAt(s.Pos, "switch is not closed: } is missing")
 			}
-			if !p.guard(func() { p.statement(&c.Body) }) {
-				p.skipStatement()
-			}
+			p.guarded(&c.Body)
 		}
 		s.Cases = append(s.Cases, c)
 	}
@@ -253,12 +275,15 @@ func (p *parser) caseHead(c *Case, def *bool) {
 	p.expect(":", "behind case")
 }
 
-// jump reads return, exit, drop or break. Kamailio accepts (), (n) and n behind all of them, and
-// uses the value for return only.
+// jump reads return, exit, drop or break. Kamailio accepts (), (n) and n behind all of them but
+// break, and uses the value for return only.
 func (p *parser) jump() Stmt {
 	s := &Jump{Pos: p.t.pos, Word: p.t.text}
 	p.advance()
 	if p.op("(") && s.Word != "return" {
+		if s.Word == "break" {
+			p.found.Theirs(p.t.pos, "parentheses behind break")
+		}
 		p.advance()
 		if !p.op(")") {
 			s.X = p.expr()
@@ -268,6 +293,11 @@ func (p *parser) jump() Stmt {
 			p.found.Warnf(s.X.At(), "the value of %s has no effect", s.Word)
 		}
 		s.X = nil
+	} else if s.Word != "return" && s.Word != "break" &&
+		(p.t.kind == tokInt || p.t.kind == tokStr || p.op("-")) {
+		pos := p.t.pos
+		p.expr()
+		p.found.Warnf(pos, "the value of %s has no effect", s.Word)
 	} else if s.Word == "return" && !p.op(";") {
 		if p.op("(") {
 			// return() is the same as return

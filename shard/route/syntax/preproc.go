@@ -87,6 +87,7 @@ func (lx *lexer) directive() bool {
 		if n := len(lx.conds); n == 0 {
 			lx.found.Errorf(at, "#!endif without #!ifdef")
 		} else {
+			lx.theirEndif(at, arg)
 			lx.conds = lx.conds[:n-1]
 		}
 	case "subst", "substdef", "substdefs":
@@ -207,6 +208,13 @@ func (lx *lexer) els(at Pos) {
 	lx.skipRegion(false)
 }
 
+// theirEndif warns of text behind #!endif. Kamailio takes the line for a comment.
+func (lx *lexer) theirEndif(at Pos, arg string) {
+	if strings.TrimSpace(arg) != "" {
+		lx.found.Theirs(at, "text behind #!endif")
+	}
+}
+
 // skipRegion skips lines up to the #!endif of the innermost condition, or with stopAtElse up to its
 // #!else.
 func (lx *lexer) skipRegion(stopAtElse bool) {
@@ -233,6 +241,7 @@ func (lx *lexer) skipRegion(stopAtElse bool) {
 		case "ifdef", "ifndef", "ifexp":
 			depth++
 		case "endif":
+			lx.theirEndif(at, s[len("#!endif"):])
 			if depth == 0 {
 				lx.conds = lx.conds[:len(lx.conds)-1]
 				return

@@ -20,6 +20,9 @@ type subst struct {
 // subst reads #!subst "/re/repl/flags", whose first byte is the delimiter. substdef also defines
 // the name, and substdefs defines it as a string.
 func (lx *lexer) subst(at Pos, name, arg string) {
+	if arg != "" && arg[0] != '"' && arg[0] != '\'' {
+		lx.found.Theirs(at, "a #!"+name+" without quotes: write #!"+name+" "+Quote(Clip(arg)))
+	}
 	arg = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(arg, "\""),
 		"\""), "'"), "'")
 	if arg == "" {

@@ -1,5 +1,12 @@
 package syntax
 
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
 // tokenKind is the kind of a token. Keywords are ordinary identifiers, because the parser knows
 // where a name may stand. So a host called "forward" needs no quotes here, as it does in Kamailio.
 type tokenKind uint8
@@ -35,18 +42,45 @@ func (t *token) describe() string {
 	case tokStr:
 		return "string " + Quote(Clip(t.text))
 	case tokPV:
-		return "$" + Clip(t.text)
+		return "$" + Printable(Clip(t.text))
 	}
 	return "\"" + Clip(t.raw) + "\""
 }
 
 // Clip shortens a text that an error message quotes, so that the message stays on one line.
 func Clip(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "…"
+	n := 40
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 37 && !utf8.RuneStart(s[n]) {
+		n-- // a character is not cut
+	}
+	return s[:n] + "…"
 }
+
+// Printable returns s with \xNN in place of each byte that is no part of a printable character. A
+// file may be anything, and what is told about it goes to terminals and into documents.
+func Printable(s string) string {
+	if !strings.ContainsFunc(s, unprintable) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 || unprintable(r) {
+			for _, c := range []byte(s[:n]) {
+				fmt.Fprintf(&b, "\\x%02x", c)
+			}
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // plain tells whether c needs no escape in a double-quoted string.
 func plain(c byte) bool { return c >= ' ' && c != '"' && c != '\\' && c < 0x7f || c >= 0x80 }
