@@ -58,6 +58,7 @@ func (f *format) only() *pvCode {
 // Writable is a variable that the function writes to. It may stand in quotes.
 func Writable(name, doc string) Arg[*Place] {
 	return newArg(name, doc, func(b *Build, i int) (Input[*Place], bool) {
+		defer b.cc.touch()()
 		var pv *pvCode
 		var text string
 		switch e := b.x.Args[i].(type) {
@@ -89,6 +90,7 @@ func Writable(name, doc string) Arg[*Place] {
 // Variable returns the variable that text, the value of module parameter param, names, for a
 // function that writes to it. It returns nil after an error, which is reported at the call.
 func (b *Build) Variable(text, param string) *Place {
+	defer b.cc.touch()()
 	f := b.cc.format(b.x.Pos, text)
 	if f == nil {
 		return nil

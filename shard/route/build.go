@@ -71,6 +71,7 @@ func (b *Build) Template(i int, s string) *Template { return b.cc.template(b.at(
 // Place compiles s, a piece of argument i that must be a variable and nothing else. It returns nil
 // after an error.
 func (b *Build) Place(i int, s string) *Place {
+	defer b.cc.touch()()
 	f := b.cc.format(b.at(i), s)
 	if f == nil {
 		return nil

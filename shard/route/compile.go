@@ -34,6 +34,9 @@ type compiler struct {
 	also     kinds            // what an event_route is run for besides requests
 	event    string           // the name of the event_route being checked, empty in other blocks
 	inRoute  string           // the name of the route being compiled
+	// inEventRoute says that it is an event_route
+	inEventRoute bool
+	waitsTold    bool // see tellWait
 	// where break goes: behind the innermost while or switch, or outside
 	leave target
 	ends  routeEnds // of the route[NAME] being compiled
@@ -46,6 +49,7 @@ type compiler struct {
 	temps     int32 // temporaries in use
 	holding
 	tracing
+	lives
 	entry   target    // the entry of the next step of the current atom
 	labels  []target  // what each label stands for
 	targets []*target // targets outside of the step table, to be linked

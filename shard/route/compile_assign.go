@@ -12,7 +12,10 @@ func assigned(cc *compiler, x *syntax.Call) callFn {
 	if !ok {
 		return nil
 	}
-	pv, val := cc.pv(to), cc.argument(x, 1)
+	end := cc.touch()
+	pv := cc.pv(to)
+	end()
+	val := cc.argument(x, 1)
 	switch {
 	case pv == nil:
 		return nil
@@ -35,7 +38,9 @@ func (cc *compiler) assign(s *syntax.Assign, next target) target {
 	next, define := cc.tracedAssign("$"+s.To.Text, next)
 	var pv *pvCode
 	entry := cc.atom(func() {
+		end := cc.touch()
 		pv = cc.pv(s.To)
+		end()
 		var x valFn
 		uses := cc.measured(func() { x = cc.value(s.X) })
 		if pv == nil {

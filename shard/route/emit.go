@@ -185,6 +185,7 @@ func (cc *compiler) oneCall(x *syntax.Call, yes, no target) target {
 		}
 		if cc.waiting != nil {
 			cc.waiting.placed(cc)
+			cc.tellWait(x)
 			cc.temps = temps // what is held of its arguments is wanted by this step alone
 		}
 		cc.waiting = outer

@@ -107,7 +107,9 @@ var others = sync.OnceValue(func() map[nameOf][]otherName {
 			continue
 		}
 		o := otherName{module: f[1], versions: "SER", instead: instead}
-		if since, ok := strings.CutSuffix(f[0], "-"); ok {
+		if f[0] == "opensips" {
+			o.versions = "OpenSIPS"
+		} else if since, ok := strings.CutSuffix(f[0], "-"); ok {
 			o.versions = "Kamailio from " + since + " on"
 		} else if until, ok := strings.CutPrefix(f[0], "-"); ok {
 			o.versions = "Kamailio until " + until

@@ -21,6 +21,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 		defined:  map[string]Pos{}, loaded: map[string]bool{}, absences: absences{},
 		defs: newDefs(list, set), numbers: map[armKey]int{}, runFor: map[string]kinds{},
 		defines: file.Defines}
+	cc.sets, cc.reads = map[int32]kinds{}, map[int32]*varReads{}
 	prog.core, _ = provided[*coreEvents](cc.defs.loaded[core])
 	for i := range items {
 		it := &items[i]
@@ -62,6 +63,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 		}
 	}
 	cc.tellAbsent()
+	cc.warnLives()
 	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
 	cc.finish(Pos{File: file.Name, Line: 1, Col: 1})
 	prog.nvars = len(cc.vars)
@@ -317,7 +319,7 @@ func (cc *compiler) oneParam(module string, it *syntax.Item) {
 // route compiles one routing block.
 func (cc *compiler) route(it *syntax.Item) {
 	kind, ok := runKind(it)
-	cc.ends, cc.leave = routeEnds{}, outside
+	cc.ends, cc.leave, cc.inEventRoute = routeEnds{}, outside, it.Word == "event_route"
 	event, why := cc.eventOf(it)
 	if why != "" {
 		what := it.Word + "[" + it.Name + "]"

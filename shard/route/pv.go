@@ -195,10 +195,21 @@ func (cc *compiler) plainVar(pos Pos, w *written) *pvCode {
 // never computed, as in Kamailio.
 func (b *VarBuild) ScriptVar(inner, _ string) Place {
 	i := b.varNamed(inner, inner)
+	b.used(i, inner)
 	return Place{NoRoom: true,
 		Any: func(c *Ctx) Value { return c.vars[i].v },
 		Set: func(c *Ctx, v Value) SetResult { return tooLongUnless(c.setVar(i, v)) },
 	}
+}
+
+// used notes a use of variable i, unless a module gives it an initial value.
+func (b *VarBuild) used(i int32, inner string) {
+	for _, m := range b.cc.defs.loaded {
+		if _, begins := m.begins[inner]; begins {
+			return
+		}
+	}
+	b.cc.usedVar(i, "$"+b.name+"("+clip(inner)+")", b.pos)
 }
 
 // VarBegins sets the initial value of $var(name), which is otherwise 0. Call it in the take of an
@@ -230,6 +241,7 @@ func (cc *compiler) begun() {
 // NullVar is the Compile of $vn(name), which is null until it is set.
 func (b *VarBuild) NullVar(inner, _ string) Place {
 	i := b.varNamed(inner, "vn "+inner)
+	b.used(i, inner)
 	return Place{NoRoom: true,
 		Any: func(c *Ctx) Value {
 			if x := &c.vars[i]; x.dirty {

@@ -184,7 +184,7 @@ func (cc *compiler) missing(kind useKind, pos Pos, name, shown string) bool {
 	}
 	cc.ld.survey.add(u, pos)
 	what := shown
-	if kind == useFunc && m != core || kind == useTransform {
+	if (kind == useFunc && m != core || kind == useTransform) && m != "-" {
 		what += " (module " + m + ")"
 	}
 	if (kind == useFunc || kind == useEvent || kind == useVar) && cc.ofAbsent(m, shown) {

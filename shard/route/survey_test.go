@@ -84,6 +84,14 @@ func TestOtherVersions(t *testing.T) {
 	in(`if (len_gt(2048)) exit;`, "len_gt is known to SER, not implemented by Viaduct; in Kamailio 5.6 it is "+
 		"if (msg:len > SIZE)")
 	in(`xlog("$(fu{val.json})");`, "{val.json} (module pv) is known to Kamailio from 5.7 on")
+	in(`xlog("$(hdr(Via){via.host})");`, "{via.host} is known to OpenSIPS, not implemented by Viaduct")
+	in(`xlog("$(rU{num.fdigit})");`, "{num.fdigit} (module pv) is known to Kamailio from 6.1 on")
+	in(`if (is_sip()) exit;`, "is_sip (module siputils) is known to Kamailio from 6.0 on")
+	in(`xlog("$ctu");`, "$ctu is known to Kamailio from 6.0 on")
+	f("loadmodule \"pvtpl.so\"\nrequest_route { exit; }", "module pvtpl is known to Kamailio from 6.0 on")
+	f("loadmodule \"microhttpd.so\"\nrequest_route { exit; }", "module microhttpd is known to Kamailio from 5.8 on")
+	f("loadmodule \"siputils.so\"\nmodparam(\"siputils\", \"e164_max_len\", 5)\nrequest_route { exit; }",
+		"siputils.e164_max_len is known to Kamailio from 5.7 on")
 	in(`term_impu_registered("x");`, "term_impu_registered (module ims_registrar_scscf) is known to Kamailio")
 	f("fifo=\"/tmp/x\"\nrequest_route { exit; }", "core parameter fifo is known to Kamailio until 3.0")
 }

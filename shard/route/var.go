@@ -260,6 +260,10 @@ func (b *VarBuild) Index(s string) (Index, bool) {
 		}
 	default:
 		if n, err := strconv.Atoi(s); err == nil {
+			if n < 0 && b.name == "avp" {
+				b.Warnf("[%d] counts from the oldest value, as its manual has it; Kamailio 5.6 "+
+					"finds another value or none", n)
+			}
 			return Index{n: n}, true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"viaduct/shard/ask"
 	"viaduct/shard/proxy"
+	"viaduct/shard/route/syntax"
 )
 
 // A function that waits is declared by two Go functions. The first one asks: it fills in a
@@ -57,6 +58,17 @@ func (b *Build) Waits(ask func(c *Ctx, q *ask.Question) Result,
 func (w *waiting) placed(cc *compiler) {
 	w.at, w.live, w.unset = cc.here(), cc.temps, slices.Clone(cc.unset)
 	cc.prog.waits = append(cc.prog.waits, w.at)
+}
+
+// tellWait warns of the first call that may wait in a file without module tm: what waits has a
+// transaction.
+func (cc *compiler) tellWait(x *syntax.Call) {
+	if cc.waitsTold || cc.loaded["tm"] || cc.inEventRoute || cc.kind&inRequest == 0 {
+		return
+	}
+	cc.waitsTold = true
+	cc.ld.warnf(x.Pos, "%s waits, and the request has a transaction from then on: an INVITE gets "+
+		"a 100, and repetitions are absorbed, though the file does not load tm", x.Name)
 }
 
 // step is the step of the call.

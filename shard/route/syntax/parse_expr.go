@@ -1,6 +1,9 @@
 package syntax
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // binaryPrec says how tightly an operator binds; a higher number binds tighter. Measured on
 // Kamailio 5.6.3: 1|2==2 is 1|(2==2), 4>>1==2 is 4>>(1==2), 3^1&1 is (3^1)&1, 2==1<2 is 2==(1<2).
@@ -119,6 +122,9 @@ func (p *parser) unary() Expr {
 	} else {
 		x = p.unary()
 	}
+	if op == "!" {
+		p.theirName(x)
+	}
 	if op == "!" && text(x) {
 		p.found.Theirs(pos, "a string as an operand of !")
 	}
@@ -135,6 +141,10 @@ func (p *parser) primary() Expr {
 	case tokInt:
 		p.octal()
 		p.advance()
+		if t.num > math.MaxInt32 {
+			p.found.Warnf(t.pos, "%s is %d in Kamailio 5.6, whose numbers have 32 bits",
+				Clip(t.text), int32(t.num))
+		}
 		return &Int{t.pos, t.num}
 	case tokStr:
 		// Adjacent strings are one.

@@ -131,6 +131,7 @@ func (p *parser) statement(list *[]Stmt) {
 		}
 		p.advance()
 		value := p.expr()
+		p.theirName(value)
 		p.endStatement()
 		*list = append(*list, &Assign{Pos: pos, To: to, X: value})
 		return
@@ -172,7 +173,9 @@ func (p *parser) condition(word string) Expr {
 	}
 	x := p.assigned(p.expr())
 	p.expect(")", "behind the condition of "+word)
-	return p.assigned(p.binaryRest(p.cast(pos, x), 0))
+	x = p.assigned(p.binaryRest(p.cast(pos, x), 0))
+	p.theirName(x)
+	return x
 }
 
 // Assignment is the name of the call that stands for an assignment within an expression. It is true
@@ -312,6 +315,7 @@ func (p *parser) jump() Stmt {
 		} else {
 			s.X = p.expr()
 		}
+		p.theirName(s.X)
 	}
 	p.endStatement()
 	return s

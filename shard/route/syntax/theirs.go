@@ -18,6 +18,8 @@ func (p *parser) theirOperands(b *Binary) {
 	_, rightText := b.R.(*Str)
 	switch b.Op {
 	case "&&", "||":
+		p.theirName(b.L)
+		p.theirName(b.R)
 		if text(b.L) || text(b.R) {
 			p.found.Theirs(b.Pos, "a string as an operand of "+b.Op)
 		}
@@ -33,6 +35,13 @@ func (p *parser) theirOperands(b *Binary) {
 		if leftText || rightText {
 			p.found.Theirs(b.Pos, "a string as an operand of "+b.Op)
 		}
+	}
+}
+
+// theirName warns of a keyword such as method that is not compared with anything.
+func (p *parser) theirName(x Expr) {
+	if n, ok := x.(*Name); ok && (coreWords[n.Name] || n.Name == "msg:len") {
+		p.found.Theirs(n.Pos, n.Name+" without a comparison")
 	}
 }
 
