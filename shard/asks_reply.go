@@ -22,6 +22,13 @@ func (w *worker) heldReply(wait proxy.Waiting, question uint64, begun, again boo
 		w.core.Finish()
 		w.step = at
 		return
+	case w.core.ReplySuspended(wait, question):
+		if w.core.ReplyTooLong(wait, question, &w.m) {
+			w.count[CountLate]++
+		}
+		w.core.Finish()
+		w.step = at
+		return
 	case question != 0 && again:
 		a = nil
 	case question != 0:

@@ -27,7 +27,7 @@ func (a *asks) Continue(s route.Suspension) bool {
 	return true
 }
 
-// goOnSuspended goes on with a suspended request. The route is looked up by its name if the request
+// goOnSuspended goes on with a suspended request or response. The route is looked up by its name if the request
 // belongs to another program than the one that named it.
 func (w *worker) goOnSuspended(s route.Suspension) {
 	wait, question, ok := w.core.Suspended(s.Index, s.Label)
@@ -36,11 +36,13 @@ func (w *worker) goOnSuspended(s route.Suspension) {
 		w.count[CountUnwanted]++ // it ended meanwhile, or another run was faster
 		return
 	}
+	a := &w.asks.route
+	a.Err = nil
+	a.SetText([]byte(p.BlockName(s.Route)))
 	if r, h, ok := w.core.TakeHeld(wait, question); ok {
-		a := &w.asks.route
-		a.Err = nil
-		a.SetText([]byte(p.BlockName(s.Route)))
 		w.goOn(r, &h, a)
+	} else if h, ok := w.core.TakeReply(wait, question, &w.m); ok {
+		w.goOnReply(&h, a)
 	}
 }
 

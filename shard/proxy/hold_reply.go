@@ -21,7 +21,7 @@ import (
 //	            goOnReplies ──────────┴───────── EndReply ←── the program goes on
 //
 // A final response that waits keeps its transaction from being concluded without it. A repetition
-// of a response that waits is absorbed. The slot stays as it is until the response has gone up, so
+// of a response that waits is absorbed. One that t_suspend holds (suspend.go) holds up no other. The slot stays as it is until the response has gone up, so
 // that a process that takes over the arena of one that was killed makes the run ask again.
 
 // Held is a held run of a reply route or a branch route, beside that of the request, and what it
@@ -33,7 +33,9 @@ type Held struct {
 	runLen   uint32 // of the run, which is last; 0 means that its route has not begun
 	status   uint16 // of the response
 	kind     RouteKind
-	_        [5]uint8
+	// suspended says that t_suspend holds the response, see suspend.go
+	suspended suspension
+	_         [4]uint8
 }
 
 // heldBytes is the size of a Held.
@@ -48,13 +50,28 @@ type HeldReply struct {
 
 func (c *Core) held(off shm.Off) *Held { return shm.Ptr[Held](c.cfg.Arena, off) }
 
-// firstReply returns the oldest response that tx holds, 0 if it holds none.
+// firstReply returns the oldest response that tx holds and that others wait behind, 0 if there is
+// none.
 func (c *Core) firstReply(tx *txn.Tx) shm.Off {
 	off := c.tx.FirstHeld(tx)
-	for off != 0 && c.held(off).kind != ReplyRoute {
+	for off != 0 && !c.held(off).inTurn() {
 		off = c.tx.NextHeld(off)
 	}
 	return off
+}
+
+// inTurn reports whether h is a response that others wait behind.
+func (h *Held) inTurn() bool { return h.kind == ReplyRoute && h.suspended == 0 }
+
+// replyOf returns the response of tx whose run has asked that question, 0 if none has.
+func (c *Core) replyOf(tx *txn.Tx, question uint64) shm.Off {
+	for off := c.tx.FirstHeld(tx); off != 0; off = c.tx.NextHeld(off) {
+		h := c.held(off)
+		if h.kind == ReplyRoute && h.runLen != 0 && h.question == question {
+			return off
+		}
+	}
+	return 0
 }
 
 // holds reports whether tx holds something that may bring a final response: a final response that
@@ -74,22 +91,27 @@ func (c *Core) holds(tx *txn.Tx) bool {
 // waits. It also returns false for a final response that must not be lost and for which the arena
 // has no room: that goes on at once, and cannot wait.
 func (c *Core) queued(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
-	if c.replying != 0 || c.firstReply(tx) == 0 {
+	if c.replying != 0 || c.tx.FirstHeld(tx) == 0 {
 		return false
 	}
 	// Slow path.
 	status, n := int(m.Status), 0
 	raw := m.Raw[:end(m)]
-	for off := c.firstReply(tx); off != 0; off = c.tx.NextHeld(off) {
+	for off := c.tx.FirstHeld(tx); off != 0; off = c.tx.NextHeld(off) {
 		h := c.held(off)
 		if h.kind != ReplyRoute {
 			continue
 		}
-		n++
+		if h.suspended == 0 {
+			n++
+		}
 		if c.tx.BranchOf(off) == br && int(h.status) == status && bytes.Equal(c.responseAt(off), raw) {
 			c.count[txn.CountAbsorbed]++
 			return true
 		}
+	}
+	if n == 0 {
+		return false
 	}
 	lost := status < 200 || status < 300 && tx.Invite() // as on the network: it is repeated
 	if n <= maxQueuedReplies || !lost {
@@ -112,7 +134,7 @@ func (c *Core) queued(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 // or if another response of the transaction waits already.
 func (p *Reply) Hold(tx *txn.Tx, br *txn.Branch, h *HeldRun) bool {
 	c := p.core
-	if tx.State() == txn.Terminated || c.replying == 0 && c.firstReply(tx) != 0 {
+	if first := c.firstReply(tx); tx.State() == txn.Terminated || first != 0 && first != c.replying {
 		return false
 	}
 	off := c.writeReply(tx, br, h)
@@ -171,6 +193,9 @@ func (c *Core) writeReply(tx *txn.Tx, br *txn.Branch, run *HeldRun) shm.Off {
 	h := c.held(off)
 	h.DueAt, h.question, h.textLen, h.runLen = run.Due, run.Question, uint32(n), uint32(len(run.Run))
 	h.status, h.kind = p.M.Status, ReplyRoute
+	if h.suspended = 0; run.suspended {
+		h.suspended = isSuspended
+	}
 	b := append(shm.Tail[Held](c.cfg.Arena, off, n)[:0], w.b...)
 	_ = append(append(append(b, raw...), sent...), run.Run...)
 	return off
@@ -217,8 +242,8 @@ func (c *Core) TakeReply(w Waiting, question uint64, m *parser.Message) (h HeldR
 	if tx == nil {
 		return h, false
 	}
-	off := c.firstReply(tx)
-	if off == 0 || c.held(off).runLen == 0 || c.held(off).question != question {
+	off := c.replyOf(tx, question)
+	if off == 0 {
 		return h, false
 	}
 	c.held(off).DueAt = 0
@@ -343,6 +368,7 @@ func (c *Core) WaitedFor(tx *txn.Tx, off shm.Off) {
 
 // repliesAgain makes the runs of responses that a killed process held ask again.
 func (c *Core) repliesAgain(tx *txn.Tx) {
+	c.suspendedAgain(tx)
 	off := c.firstReply(tx)
 	if off == 0 || c.cfg.HeldReply == nil {
 		return

@@ -124,3 +124,7 @@ const (
 	// defaultPort is SIP's over UDP (RFC 3261 §19.1.2).
 	defaultPort = 5060
 )
+
+// suspendedMargin is how long before the end of its transaction a suspended response to another
+// request than INVITE goes up.
+const suspendedMargin = time.Second

@@ -122,6 +122,13 @@ func (b *Build) Selects(s Selection) { b.cc.prog.selections = append(b.cc.prog.s
 // if none is near.
 func DidYouMean(name string, names []string) string { return suggest.DidYouMean(name, names) }
 
+// FalseIn warns if the call stands in one of the routes in, where it is false.
+func (b *Build) FalseIn(in Kinds, why string) {
+	if b.cc.kind&in != 0 {
+		b.Warnf(WholeCall, "%s is false in %s: %s", b.Name(), b.cc.kind, why)
+	}
+}
+
 // Quote returns a text of the file as messages show it: in quotes, and cut if it is long.
 func Quote(s string) string { return quote(clip(s)) }
 

@@ -63,6 +63,8 @@ type progress struct {
 	stop stop
 	void bool // the current expression has no value: it divided by zero
 	deep bool // a call was nested too deep, and that was reported
+	// putOff says that the run has suspended its response.
+	putOff bool
 	// continued says that t_continue has resumed the run.
 	continued bool
 	// inner says that the run takes place within another one.
@@ -267,8 +269,13 @@ func (p *Program) Branch(c *Ctx, r *proxy.Request, n int) Outcome {
 // provisional response must not be passed on; a final one is passed on all the same.
 func (p *Program) Reply(c *Ctx, r *proxy.Reply, m *Message, tx *txn.Tx, br *txn.Branch,
 	n int) Outcome {
-	return p.enter(c, numbered(p.replies, n),
+	inner := c.Msg != nil && c.prog == p // see enter
+	o := p.enter(c, numbered(p.replies, n),
 		&atHand{Msg: m, Reply: r, Tx: tx, Branch: br, kind: ReplyRoute})
+	if inner {
+		return o
+	}
+	return c.suspended(o, r, tx)
 }
 
 // CoreReply runs the unnamed reply route on a response whose transaction has not been looked up

@@ -331,8 +331,8 @@ func TestErrorsInRoutes(t *testing.T) {
 	in(branch, ` t_reply("404", "x");`,
 		`4:2: t_reply may be called in request_route, failure_route, onreply_route[NAME] and reply_route, not in `+
 			`branch_route`)
-	in(reply, ` t_suspend();`,
-		`4:2: t_suspend in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`)
+	in(reply, ` clear_branches();`,
+		`4:2: clear_branches in onreply_route[NAME] is known to Kamailio, not implemented by Viaduct yet`)
 	in(branch, ` if (t_check_status("4..")) exit;`,
 		`4:6: t_check_status may be called in request_route, failure_route, onreply_route[NAME] and reply_route, not `+
 			`in branch_route`)
@@ -446,6 +446,13 @@ func TestWarnings(t *testing.T) {
 	f("loadmodule \"rr.so\"\nmodparam(\"rr\", \"append_fromtag\", -1)\nmodparam(\"rr\", \"enable_full_lr\", 5)\n"+
 		"request_route { exit; }", `2:34: rr.append_fromtag is -1, and taken as 1`,
 		`3:34: rr.enable_full_lr is 5, and taken as 1`)
+	f("loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\nrequest_route { t_on_branch(\"B\"); t_on_reply(\"R\"); "+
+		"t_continue(\"1\", \"2\", \"C\"); t_relay(); }\nbranch_route[B] { t_suspend(); t_drop(); }\n"+
+		"onreply_route[R] { t_suspend(); }\nroute[C] { t_relay(); }",
+		`4:19: t_suspend is false in branch_route: nothing can be held there`,
+		`4:32: t_drop is false in branch_route: what is about to be sent keeps its transaction`,
+		`6:12: t_relay fails where route[C] is run for onreply_route[NAME]: it may be called in `+
+			`request_route and failure_route`)
 	// A part that asks what it is run for is run for no more.
 	const guarded = "loadmodule \"tm.so\"\nloadmodule \"tmx.so\"\nloadmodule \"siputils.so\"\n" +
 		"request_route { route(A); t_on_branch(\"B\"); t_on_failure(\"F\"); }\n" +

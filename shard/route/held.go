@@ -163,8 +163,12 @@ func (p *Program) Resume(c *Ctx, r *proxy.Request, kind RouteKind, run []byte,
 // ResumeReply is Resume for the run of a reply route, which is held with its response.
 func (p *Program) ResumeReply(c *Ctx, r *proxy.Reply, h *proxy.HeldReply,
 	a *ask.Answer) (o Outcome, ok bool) {
-	return p.resume(c,
+	o, ok = p.resume(c,
 		&atHand{Msg: r.M, Reply: r, Tx: h.Tx, Branch: h.Branch, kind: ReplyRoute}, h.Run, a)
+	if ok {
+		o = c.suspended(o, r, h.Tx)
+	}
+	return o, ok
 }
 
 func (p *Program) resume(c *Ctx, at *atHand, run []byte, a *ask.Answer) (o Outcome, ok bool) {

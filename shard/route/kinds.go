@@ -140,6 +140,7 @@ func (p *Program) hashNames() uint64 {
 // reach spreads the kinds that each route runs in along route(NAME), until nothing changes.
 func (cc *compiler) reach(items []syntax.Item) {
 	calls := map[string][]callee{} // route[NAME] to the routes it calls
+	on := &[]callee{}              // what may continue a suspended run
 	var changed []string           // routes whose callees do not have all their kinds yet
 	run := func(from kinds, list []callee) {
 		for _, x := range list {
@@ -160,7 +161,7 @@ func (cc *compiler) reach(items []syntax.Item) {
 		if it.Kind != syntax.RouteItem {
 			continue
 		}
-		w := callees{all: all}
+		w := callees{all: all, on: on}
 		w.stmts(it.Body)
 		if it.Word == "route" && !it.Unnamed() {
 			calls[it.Name] = w.found
@@ -172,6 +173,7 @@ func (cc *compiler) reach(items []syntax.Item) {
 			run(in, w.found)
 		}
 	}
+	calls[suspendedRun] = *on
 	for len(changed) > 0 {
 		name := changed[len(changed)-1]
 		changed = changed[:len(changed)-1]
@@ -203,7 +205,15 @@ type callees struct {
 	all   []string // the names of all routes
 	never kinds    // the kinds that cannot reach the part being read
 	found []callee
+	on    *[]callee // the routes that t_continue names; nil if nobody asks
 }
+
+// suspends has the routes in which t_suspend holds something.
+const suspends = InRequest | InFailure | InReply
+
+// suspendedRun stands among the names of routes for what t_suspend has put off. It goes on in any
+// route that t_continue names.
+const suspendedRun = "\x00suspended"
 
 // callee is a route that is called, and the kinds that cannot reach the call, whatever the caller's
 // are.
@@ -265,7 +275,11 @@ func (w *callees) expr(x syntax.Expr) {
 		w.expr(x.R)
 		w.never = outer
 	case *syntax.Call:
-		if name, ok := routeArg(x); ok {
+		if x.Name == "t_suspend" {
+			w.found = append(w.found, callee{suspendedRun, w.never | anywhere&^suspends})
+		} else if x.Name == "t_continue" && len(x.Args) == 3 {
+			w.continues(x.Args[2])
+		} else if name, ok := routeArg(x); ok {
 			w.found = append(w.found, callee{name, w.never})
 		} else if prefix, ok := computedArg(x); ok {
 			for _, n := range w.all {
@@ -277,6 +291,21 @@ func (w *callees) expr(x syntax.Expr) {
 		for _, a := range x.Args {
 			w.expr(a)
 		}
+	}
+}
+
+// continues collects the routes that t_continue names.
+func (w *callees) continues(name syntax.Expr) {
+	if w.on == nil {
+		return
+	}
+	v, ok := literal(name)
+	if text := string(v.appendStr(nil)); ok && !strings.Contains(text, "$") {
+		*w.on = append(*w.on, callee{name: text})
+		return
+	}
+	for _, n := range w.all {
+		*w.on = append(*w.on, callee{name: n})
 	}
 }
 

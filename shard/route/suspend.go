@@ -4,6 +4,7 @@ import (
 	"viaduct/parser"
 	"viaduct/shard/ask"
 	"viaduct/shard/proxy"
+	"viaduct/shard/txn"
 )
 
 // Suspension names a request that t_suspend holds, by the index and label that the script was told,
@@ -19,6 +20,7 @@ type Suspension struct {
 // goes on to its end. A later Continue names the route that continues the request, in a run of its
 // own.
 func (b *Build) Suspends() Call {
+	b.FalseIn(anywhere&^suspends, "nothing can be held there")
 	b.cc.prog.namesRoutes = true
 	tooMany := b.cc.tooMany(b.x.Pos)
 	noSuch := []byte("what t_suspend() at " + b.x.Pos.String() +
@@ -29,7 +31,7 @@ func (b *Build) Suspends() Call {
 			c.Complain(noSuch) // another program has named the route; see Suspension
 			return 0
 		}
-		c.continued = true
+		c.continued = c.kind != ReplyRoute
 		return c.GoTo(RouteBlock{rt: rt, tooMany: tooMany})
 	}}
 	b.cc.waiting = w
@@ -42,6 +44,9 @@ func (w *waiting) suspend(c *Ctx) Result {
 		return w.goOn(c)
 	}
 	s, r := c.Shard, c.Request
+	if c.kind == ReplyRoute {
+		return w.suspendReply(c)
+	}
 	if s.Waits == nil || c.inner || r == nil || r.IsHTTP() || (InRequest|InFailure)>>c.kind&1 == 0 ||
 		r.M.Method == parser.ACK || r.M.Method == parser.CANCEL || r.Losing() != nil ||
 		c.waits >= ask.MaxWaits {
@@ -64,6 +69,46 @@ func (w *waiting) suspend(c *Ctx) Result {
 	}
 	c.Acted = true
 	return 1
+}
+
+// suspendReply suspends the response at hand. It does not go up when the run ends.
+func (w *waiting) suspendReply(c *Ctx) Result {
+	s := c.Shard
+	if s.Waits == nil || c.inner || c.putOff || c.Tx == nil || c.Branch == nil ||
+		c.waits >= ask.MaxWaits {
+		return -1
+	}
+	c.question.Reset()
+	c.question.After(0)
+	number, err := s.Waits.Number(&c.question)
+	if err != nil {
+		return -1
+	}
+	c.waits++
+	run, live, changed := &c.heldWriter, c.live, c.kept.changed
+	run.b = c.buf[len(c.buf):]
+	c.kept.changed = false // the transaction will have the run's variables
+	ok := c.writeHeld(run, w)
+	c.live, c.kept.changed = live, changed
+	h := proxy.HeldRun{Kind: ReplyRoute, Question: number, Run: run.b}
+	if !ok || !c.Reply.Suspend(c.Tx, c.Branch, &h) {
+		return -1
+	}
+	c.putOff = true
+	return 1
+}
+
+// suspended returns what becomes of the response of a run that ended with o.
+func (c *Ctx) suspended(o Outcome, r *proxy.Reply, tx *txn.Tx) Outcome {
+	if !c.putOff {
+		return o
+	}
+	c.putOff = false
+	if o == Faulted {
+		r.Unhold(tx) // it goes up, as behind any run that failed
+		return o
+	}
+	return Held
 }
 
 // NamesRoute makes RouteNumber work. name is the name of a route, given as argument i, which the

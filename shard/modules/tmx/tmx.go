@@ -58,24 +58,43 @@ func Define(m *route.Module) {
 		"In event_route[tm:branch-failure:NAME]: the next relay takes the Request-URI that the "+
 			"failed branch was sent with. Elsewhere false.",
 		func(c *route.Ctx) route.Result { return c.Moved(route.Truth(c.Request.ReuseBranch())) })
+	drops(m)
+}
+
+// drops declares t_drop.
+func drops(m *route.Module) {
 	code := route.Optional(route.Int("code", 100, 699, "is not sent"), 500)
-	route.Func1(m, "t_drop", route.InRequest|route.InFailure|route.InReplies, code,
-		"Gives the transaction up and ends the script: nobody hears of it, and what is under way is "+
-			"canceled. (In onreply_route[NAME] Kamailio 5.6.3 leaves that to ring on.) False: there is "+
-			"none, as always in reply_route, or it was answered.",
-		func(c *route.Ctx, _ int) route.Result {
-			if c.Request == nil {
-				if c.Tx == nil || !c.Shard.Core.ForgetTx(c.Tx) {
+	m.Func(route.Func{Name: "t_drop", In: route.Anywhere, Args: []route.AnyArg{code},
+		Doc: "Gives the transaction up and ends the script: nobody hears of it, and what is under " +
+			"way is canceled. (In onreply_route[NAME] Kamailio 5.6.3 leaves that to ring on.) False: " +
+			"there is none, as always in reply_route, or it was answered, or the call stands in " +
+			"branch_route or onsend_route, where Kamailio 5.6.3 sends the request all the same, and " +
+			"repeats it in vain.",
+		Build: func(b *route.Build) route.Call {
+			code, ok := code.At(b, 0)
+			if !ok {
+				return nil
+			}
+			b.FalseIn(route.InBranch|route.InOnsend, "what is about to be sent keeps its transaction")
+			return func(c *route.Ctx) route.Result {
+				if _, r := code.Get(c); r <= 0 {
+					return r
+				}
+				switch {
+				case c.RunsIn(route.InBranch | route.InOnsend):
+					return -1
+				case c.Request == nil:
+					if c.Tx == nil || !c.Shard.Core.ForgetTx(c.Tx) {
+						return -1
+					}
+					return 0
+				case !c.Request.Forget():
 					return -1
 				}
+				c.Acted = true
 				return 0
 			}
-			if !c.Request.Forget() {
-				return -1
-			}
-			c.Acted = true
-			return 0
-		}).Soon(route.InBranch | route.InOnsend)
+		}})
 }
 
 // branches are those that t_cancel_branches means.
