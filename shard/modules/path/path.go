@@ -7,14 +7,14 @@ import (
 	"viaduct/shard/route"
 )
 
-// Define is the module.
+// Define declares the module.
 func Define(m *route.Module) {
 	set := &m.Settings().Proxy
 	m.BoolVar(&set.UseReceived, "use_received",
-		"loose_route goes where the received parameter of our Route says. One that is no URI counts "+
-			"for nothing.")
-	m.BoolVar(&set.PathAlias, "received_format", "How that parameter says it: 0 as a URI, 1 as "+
-		"address~port~protocol, like the alias of module nathelper.")
+		"Whether loose_route goes where the received parameter of our Route says. A parameter that is "+
+			"no URI is ignored.")
+	m.BoolVar(&set.PathAlias, "received_format", "How that parameter says it: as a URI (0), or as "+
+		"address~port~protocol (1), like the alias of module nathelper.")
 	m.TextVar(&set.PathReceived, "received_name", "The name of that parameter.")
 	m.Check("received_name", func(s string, _ int64) string {
 		if !isToken(s) {
@@ -22,11 +22,11 @@ func Define(m *route.Module) {
 		}
 		return ""
 	})
-	m.BoolVar(&set.PathR2, "enable_r2", "Two rows are added, as by Record-Route: the upper one of the "+
-		"listener that the request leaves by, the lower one of the listener that it came by. They are "+
-		"two even if those are the same.")
-	m.BoolVar(&set.PathNames, "sockname_mode", "The row says the listener's name, as sn=NAME, if it "+
-		"has one.")
+	m.BoolVar(&set.PathR2, "enable_r2", "Whether two rows are added, even if the request leaves by the "+
+		"listener that it came by. The upper row is of the listener that it leaves by, the lower one "+
+		"of the other, as with Record-Route.")
+	m.BoolVar(&set.PathNames, "sockname_mode", "Whether the row says the listener's name, as sn=NAME, if "+
+		"the listener has one.")
 
 	user := route.Optional(route.Text("user", "its user part"), nil)
 	params := route.Optional(route.Text("params", "its parameters"), nil)
@@ -41,7 +41,7 @@ func Define(m *route.Module) {
 	}
 	add("add_path", "Adds a Path with the listener that the request leaves by. False: the user or the parameters "+
 		"cannot stand in a URI, or are longer than 512 bytes.", false)
-	add("add_path_received", "The same, and the row says where the request came from.", true)
+	add("add_path_received", "Adds a Path as add_path does, and the row says where the request came from.", true)
 }
 
 // inPath tells whether parameters can stand within the brackets of a Path.

@@ -5,7 +5,7 @@ import (
 	"viaduct/shard/route"
 )
 
-// lookups are the functions that look for a transaction, or end it.
+// lookups declares the functions that look for a transaction, or end it.
 func lookups(m *route.Module) {
 	const in = route.InRequest
 	route.Func0(m, "t_lookup_request", in,
@@ -28,8 +28,8 @@ func lookups(m *route.Module) {
 			return 1
 		})
 	route.Func0(m, "t_relay_cancel", in,
-		"Cancels the branches of the INVITE that a CANCEL names, and ends the script. True: there "+
-			"is no such INVITE.",
+		"Cancels the branches of the INVITE that a CANCEL names, and ends the script. If there is no "+
+			"such INVITE the result is true.",
 		func(c *route.Ctx) route.Result {
 			if c.Request.M.Method != parser.CANCEL || c.Request.Invite == nil {
 				return 1
@@ -40,7 +40,7 @@ func lookups(m *route.Module) {
 			return 0 // as exit does
 		})
 	route.Func0(m, "t_release", in,
-		"Gives up a transaction that is not answered yet: nobody is answered.",
+		"Gives up a transaction that is not answered yet, without an answer to anybody.",
 		func(c *route.Ctx) route.Result {
 			if c.Request.Tx == nil {
 				return -1
@@ -69,15 +69,16 @@ func lookups(m *route.Module) {
 			return route.Truth(tx != nil && c.Shard.Core.HasFinal(tx, code))
 		})
 	route.Func0(m, "t_is_retr_async_reply", route.InReply,
-		"Is false: no response waits in a reply route.",
+		"Is always false, since no response comes twice to a reply route that waits.",
 		func(*route.Ctx) route.Result { return -1 })
 	route.Func0(m, "t_use_uac_headers", route.Anywhere,
-		"Is true: CANCEL and ACK made here have the headers that were sent.",
+		"Is always true, since CANCEL and ACK made here have the headers that were sent.",
 		func(*route.Ctx) route.Result { return 1 })
 	route.Func0(m, "t_clean", route.Anywhere,
-		"Is true: each transaction ends by its own timers, and none stays behind.",
+		"Is always true, since each transaction ends by its own timers, and none stays behind.",
 		func(*route.Ctx) route.Result { return 1 })
 	route.Func0(m, "t_next_contact_flow", in,
-		"Is -2: t_next_contacts makes every contact a branch, and none is kept for another flow.",
+		"Is always -2, since t_next_contacts makes every contact a branch, and keeps none for another "+
+			"flow.",
 		func(*route.Ctx) route.Result { return -2 })
 }

@@ -7,8 +7,8 @@ import (
 	"viaduct/shard/route"
 )
 
-// parameters are those of tm, Kamailio 5.6 manual §3. Times there are milliseconds except the blst
-// ones.
+// parameters declares the parameters of tm, Kamailio 5.6 manual §3. Times there are milliseconds
+// except the blst ones.
 func parameters(m *route.Module) {
 	t, s, list := &m.Settings().Txn, &m.Settings().Proxy, &m.Settings().Blocklist
 	m.DurationVar(&t.B, "fr_timer", time.Millisecond, 1, route.MaxMillis,

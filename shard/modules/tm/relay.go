@@ -6,7 +6,7 @@ import (
 	"viaduct/shard/route"
 )
 
-// relays are the functions that forward a request.
+// relays declares the functions that forward a request.
 func relays(m *route.Module) {
 	const in = route.InRequest | route.InFailure
 	host := route.Optional(route.Special("host", "the destination, known at load"), struct{}{})
@@ -60,7 +60,7 @@ func relays(m *route.Module) {
 	replicates(m, host, port, byProto)
 }
 
-// forwardNonack has a relay be false without a transaction.
+// forwardNonack makes a relay false if there is no transaction.
 func forwardNonack(build func(b *route.Build) route.Call) func(b *route.Build) route.Call {
 	return func(b *route.Build) route.Call {
 		call := build(b)
@@ -76,7 +76,7 @@ func forwardNonack(build func(b *route.Build) route.Call) func(b *route.Build) r
 	}
 }
 
-// relayByProto is t_relay_to_avp(proto, hostport).
+// relayByProto compiles t_relay_to_avp(proto, hostport).
 func relayByProto(b *route.Build) route.Call {
 	dst, ok := protoHostPort(b)
 	if !ok {
@@ -85,7 +85,7 @@ func relayByProto(b *route.Build) route.Call {
 	return func(c *route.Ctx) int { return c.RelayTo(&dst, 0) }
 }
 
-// protoHostPort are the arguments proto and hostport.
+// protoHostPort reads the arguments proto and hostport.
 func protoHostPort(b *route.Build) (route.RelayDst, bool) {
 	proto, ok := b.Known(0, "udp, tcp, tls or sctp")
 	at, ok2 := b.Known(1, "host:port")
@@ -100,7 +100,8 @@ func protoHostPort(b *route.Build) (route.RelayDst, bool) {
 	return route.RelayDst{}, false
 }
 
-// relay is t_relay() and t_relay(host, port), the latter over the protocol the request came on.
+// relay compiles t_relay() and t_relay(host, port). The latter leaves by the protocol that the
+// request came by.
 func relay(b *route.Build) route.Call {
 	switch b.Args() {
 	case 0:
@@ -122,7 +123,7 @@ func relay(b *route.Build) route.Call {
 	}
 }
 
-// relayOver is t_relay_to_udp([host, port]) and its kin.
+// relayOver compiles t_relay_to_udp([host, port]) and its kin.
 func relayOver(proto route.Transport) func(b *route.Build) route.Call {
 	return func(b *route.Build) route.Call {
 		dst := route.RelayDst{Proto: proto}
@@ -143,7 +144,7 @@ func relayOver(proto route.Transport) func(b *route.Build) route.Call {
 
 var portArg = route.Int("port", 1, 65535, "a port")
 
-// hostPort are the arguments host and port; both are known at load, as in Kamailio.
+// hostPort reads the arguments host and port. Both are known at load, as in Kamailio.
 func hostPort(b *route.Build) (route.RelayDst, bool) {
 	host, ok1 := b.Known(0, "a host")
 	port, ok2 := portArg.At(b, 1)
@@ -158,7 +159,7 @@ func hostPort(b *route.Build) (route.RelayDst, bool) {
 	return b.Host(0, host, n)
 }
 
-// relayTo is t_relay_to([dst][, flags]): a first argument that is a number is the flags.
+// relayTo compiles t_relay_to([dst][, flags]). A first argument that is a number is the flags.
 func relayTo(b *route.Build) route.Call {
 	dst, flags, ok := route.RelayDst{Proto: route.AnyTransport}, route.RelayFlags(0), true
 	args := make([]string, b.Args())

@@ -2,7 +2,7 @@ package tm
 
 import "viaduct/shard/route"
 
-// replicates are the functions that send a copy of a request.
+// replicates declares the functions that send a copy of a request.
 func replicates(m *route.Module, host, port route.AnyArg, byProto []route.AnyArg) {
 	const doc = "Sends a copy of the request, in its transaction. No response of that goes up but " +
 		"what the script answers, before or after, not even to what t_relay sends besides; reply " +

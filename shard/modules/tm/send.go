@@ -9,7 +9,7 @@ import (
 	"viaduct/shard/route"
 )
 
-// sending is t_uac_send() on one shard.
+// sending is what t_uac_send needs on one shard.
 type sending struct {
 	m    parser.Message // of the headers as they were given
 	text []byte

@@ -6,7 +6,7 @@ import (
 	"viaduct/shard/route"
 )
 
-// statuses are the functions about the status of a response.
+// statuses declares the functions about the status of a response.
 func statuses(m *route.Module) {
 	pattern := route.Special("pattern",
 		"found anywhere in the code unless anchored, as regexec(3) looks for it")
@@ -16,8 +16,8 @@ func statuses(m *route.Module) {
 		Doc: "Tells whether the status of the best response, or in a reply route of the response, " +
 			"matches a pattern.",
 		Build: checkStatus})
-	route.Func0(m, "t_get_status_code", route.Anywhere, "Returns that status, below 0 if there is "+
-		"none.",
+	route.Func0(m, "t_get_status_code", route.Anywhere, "Returns that status. It is below 0 if "+
+		"there is none.",
 		func(c *route.Ctx) route.Result {
 			if n := c.ReplyStatus(); n > 0 {
 				return n
@@ -36,8 +36,8 @@ func (s *statusSet) has(status int) bool {
 	return i < 600 && s[i>>6]>>(i&63)&1 != 0
 }
 
-// checkStatus is t_check_status("re"). There are 600 codes, so that all are tried at load and a run
-// is a look into a bitmap.
+// checkStatus compiles t_check_status("re"). There are 600 codes, so that all are tried at load and
+// a run is a look into a bitmap.
 func checkStatus(b *route.Build) route.Call {
 	re := b.Pattern(0)
 	if re == nil {

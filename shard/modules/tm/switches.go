@@ -8,7 +8,7 @@ import (
 	"viaduct/shard/route"
 )
 
-// switches are the functions that say for one transaction what parameters say for all.
+// switches declares the functions that say for one transaction what parameters say for all.
 func switches(m *route.Module) {
 	on := route.Int("on", 0, 1, "0 or 1", route.Clamped)
 	const everywhere = route.WithTransaction
@@ -25,21 +25,22 @@ func switches(m *route.Module) {
 		})
 	}
 	either("t_set_auto_inv_100", route.InRequest,
-		"Whether t_relay sends a 100, in the place of auto_inv_100.",
+		"Says whether t_relay sends a 100, in the place of auto_inv_100.",
 		proxy.TryingOn, proxy.TryingOff)
 	either("t_set_disable_6xx", everywhere,
-		"Whether a 6xx is a failure like others, in the place of disable_6xx_block.",
+		"Says whether a 6xx is a failure like others, in the place of disable_6xx_block.",
 		proxy.SixFails, proxy.SixEnds)
-	either("t_set_disable_failover", everywhere, "1: no other address of a name is tried.",
+	either("t_set_disable_failover", everywhere, "Says whether no further address of a name is tried.",
 		proxy.NoSpares, 0)
 	either("t_disable_e2e_cancel_reason", everywhere,
 		"Is t_set_no_e2e_cancel_reason, as older versions call it.",
 		proxy.NoCallerReason, proxy.CallerReason)
 	either("t_set_no_e2e_cancel_reason", everywhere,
-		"1: a CANCEL does not take the caller's Reason along, whatever e2e_cancel_reason says.",
+		"Says whether a CANCEL leaves the caller's Reason behind, in the place of "+
+			"e2e_cancel_reason.",
 		proxy.NoCallerReason, proxy.CallerReason)
 	route.Func1(m, "t_set_disable_internal_reply", everywhere, on,
-		"Is true: a relay that fails answers nothing by itself, the script does.",
+		"Is always true, since a relay that fails answers nothing by itself. The script does.",
 		func(*route.Ctx, int) route.Result { return 1 })
 
 	invite := route.Int("invite", 0, route.MaxMillis, "milliseconds for an INVITE; 0: as it is")
@@ -83,7 +84,8 @@ func switches(m *route.Module) {
 		})
 }
 
-// setLifetime says how long the transaction of the message may take; 0: as the parameters say.
+// setLifetime says how long the transaction of the message may take. With 0 it may take as long as
+// the parameters say.
 func setLifetime(c *route.Ctx, d time.Duration) {
 	switch {
 	case c.Request != nil:

@@ -8,7 +8,7 @@ import (
 	"viaduct/shard/route"
 )
 
-// Define is the module.
+// Define declares the module.
 func Define(m *route.Module) {
 	parameters(m)
 	m.Event("tm:local-request",
@@ -27,9 +27,10 @@ func Define(m *route.Module) {
 	const in = route.InRequest | route.InFailure
 	const answers = in | route.InReplies
 	route.Func0(m, "t_check_trans", route.InRequest|route.InBranch|route.InReplies,
-		"CANCEL: whether the INVITE it names is there. ACK: whether its transaction is. Responses: "+
-			"whether they belong to one. Others: false when they are new; a retransmission ends the "+
-			"script. In branch and failure routes true.",
+		"Tells whether the message has a transaction: a CANCEL that of the INVITE it names, an ACK "+
+			"that of its INVITE, a response that of its request. Another request has none when it is "+
+			"new, and its retransmission ends the script. In branch and failure routes the result is "+
+			"true.",
 		func(c *route.Ctx) route.Result { return route.Truth(related(c)) }).
 		ThroughRoutes(route.InFailure)
 	route.Func0(m, "t_newtran", route.InRequest,
@@ -41,15 +42,15 @@ func Define(m *route.Module) {
 	literal := route.VarOrText("reason", "the reason phrase: a text as it stands, or a variable alone",
 		&m.Settings().Proxy.DefaultReason)
 	route.Func2(m, "t_reply", answers, code, literal,
-		"Answers through the transaction, in a reply route that of the response. False: there is "+
-			"none, or it was answered. A 2xx to INVITE is repeated until its ACK comes, for 64 times "+
-			"T1 (RFC 3261 §13.3.1.4), where Kamailio stops after wt_timer. That ACK ends here, as those "+
-			"to refusals do; Kamailio runs request_route for it up to t_check_trans() or t_relay().",
+		"Answers through the transaction, in a reply route through that of the response. False: "+
+			"there is none, or it was answered. A 2xx to INVITE is repeated until its ACK comes, for 64 "+
+			"times T1 (RFC 3261 §13.3.1.4), where Kamailio stops after wt_timer. That ACK ends here, as "+
+			"those to refusals do; Kamailio runs request_route for it up to t_check_trans() or t_relay().",
 		func(c *route.Ctx, code int, reason string) route.Result {
 			return c.Answer(code, reason, route.InTransaction)
 		})
 	route.Func2(m, "t_send_reply", answers, code, reason,
-		"Answers through the transaction if there is one, in onreply_route[NAME] that of the "+
+		"Answers through the transaction if there is one, in onreply_route[NAME] through that of the "+
 			"response.",
 		func(c *route.Ctx, code int, reason string) route.Result {
 			return c.Answer(code, reason, route.IfTransaction)
@@ -137,7 +138,7 @@ func Define(m *route.Module) {
 			}
 		}})
 	route.Func0(m, "t_next_contacts", in,
-		"Makes the next of them Request-URI and branches. -2: none is left.",
+		"Makes the next of them the Request-URI and branches. The result is -2 if none is left.",
 		func(c *route.Ctx) route.Result { return c.Moved(c.NextContacts()) })
 
 	route.Func0(m, "t_is_canceled", route.WithTransaction,
@@ -181,7 +182,7 @@ func arm(c *route.Ctx, kind route.RouteKind, n int) route.Result {
 	return route.Truth(c.Tx != nil && c.Shard.Core.ArmTx(c.Tx, kind, n))
 }
 
-// armed is the number of the route that is armed, 0 if none is.
+// armed returns the number of the route that is armed, 0 if none is.
 func armed(c *route.Ctx, kind route.RouteKind) int {
 	switch {
 	case c.Request != nil:
