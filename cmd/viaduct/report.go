@@ -84,6 +84,12 @@ var kamailioNames = []struct{ ours, group, name string }{
 	{"transactions_unanswered", "tmx", "active_transactions"},
 	{"replies_forwarded", "tmx", "rpl_relayed"},
 	{"replies_own", "tmx", "rpl_generated"},
+	{"replies", "tmx", "rpl_received"},
+	{"final_2xx", "tmx", "2xx_transactions"},
+	{"final_3xx", "tmx", "3xx_transactions"},
+	{"final_4xx", "tmx", "4xx_transactions"},
+	{"final_5xx", "tmx", "5xx_transactions"},
+	{"final_6xx", "tmx", "6xx_transactions"},
 }
 
 // statistics are the counters under Kamailio's names, the memory of call state, the counters of the
@@ -112,6 +118,40 @@ func (p *process) statistics() (all []control.Statistic) {
 		}
 	}
 	return all
+}
+
+// transactionReport answers "tm.stats": the counters of transactions under Kamailio's names. Those
+// that wait are answered.
+func (p *process) transactionReport() any {
+	shards := p.server.Stats()
+	sum := func(name string) (n uint64) {
+		for i := range shards {
+			n += shards[i].Value(name)
+		}
+		return n
+	}
+	current, open := sum("transactions"), sum("transactions_unanswered")
+	own := sum("replies_own")
+	return struct {
+		Current      uint64 `json:"current"`
+		Waiting      uint64 `json:"waiting"`
+		Total        uint64 `json:"total"`
+		TotalLocal   uint64 `json:"total_local"`
+		RplReceived  uint64 `json:"rpl_received"`
+		RplGenerated uint64 `json:"rpl_generated"`
+		RplSent      uint64 `json:"rpl_sent"`
+		Final6       uint64 `json:"6xx"`
+		Final5       uint64 `json:"5xx"`
+		Final4       uint64 `json:"4xx"`
+		Final3       uint64 `json:"3xx"`
+		Final2       uint64 `json:"2xx"`
+		Created      uint64 `json:"created"`
+		Freed        uint64 `json:"freed"`
+		DelayedFree  uint64 `json:"delayed_free"`
+	}{current, current - min(open, current), sum("transactions_created"), sum("transactions_local"),
+		sum("replies"), own, own + sum("replies_forwarded"), sum("final_6xx"), sum("final_5xx"),
+		sum("final_4xx"), sum("final_3xx"), sum("final_2xx"), sum("transactions_created"),
+		sum("transactions_freed"), 0}
 }
 
 // listens are the addresses as bound, "udp:127.0.0.1:5060".

@@ -211,6 +211,7 @@ func (r *Request) newTransaction() bool {
 		}
 		if r.ours() {
 			r.Tx.SetOurs()
+			r.core.count[txn.CountLocal]++
 		}
 		r.Tx.SetLoop(r.loopHash())
 		if !r.ours() {

@@ -30,7 +30,7 @@ func (t *Table) Answer(tx *Tx, status int, segments [][]byte) bool {
 	}
 	t.send(tx.listener, &tx.replyTo, 0, tx.reply)
 	tx.state, tx.status = Accepted, uint16(status)
-	t.answered(tx)
+	t.complete(tx, status)
 	if tx.flags&txCloseAfter == 0 || !tx.replyTo.Proto.Reliable() {
 		tx.intervalMs = t.t1(tx)
 		tx.retransAt = after(t.now, tx.intervalMs, t.now)

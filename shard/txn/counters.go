@@ -17,6 +17,14 @@ const (
 	CountNoAck        // INVITE server transactions that ended by Timer H
 	CountStrayReplies // responses that match no client transaction
 	CountIndexFull    // transactions that the index had no room for
+	CountLocal        // server transactions of requests made here
+	// CountFinal counts server transactions that ended with a 2xx. Those with a 3xx and so on to 6xx
+	// have the next ones.
+	CountFinal
+	_
+	_
+	_
+	_
 	CounterEnd
 )
 
@@ -24,5 +32,6 @@ const (
 var CounterNames = [...]string{
 	"transactions_created", "transactions_freed", "branches_created", "retransmissions_absorbed",
 	"replies_resent", "requests_resent", "timeouts", "arena_full", "unstored", "ack_missing",
-	"stray_replies", "index_full",
+	"stray_replies", "index_full", "transactions_local", "final_2xx", "final_3xx", "final_4xx",
+	"final_5xx", "final_6xx",
 }

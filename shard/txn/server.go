@@ -114,7 +114,7 @@ func (t *Table) Withhold(tx *Tx, status int) {
 	}
 	t.dropReply(tx)
 	tx.state, tx.retransAt, tx.status = Completed, 0, uint16(status)
-	t.answered(tx)
+	t.complete(tx, status)
 	t.rearmServer(tx, t.now+t.lifetime())
 }
 
@@ -137,6 +137,12 @@ func (t *Table) SetLifetime(tx *Tx, d time.Duration) {
 	t.rearmServer(tx, t.now+int64(d))
 }
 
+// complete notes that tx has a final response with that status.
+func (t *Table) complete(tx *Tx, status int) {
+	t.count[CountFinal+min(max(status/100, 2), 6)-2]++
+	t.answered(tx)
+}
+
 // respondInvite is figure 7 with RFC 6026's Accepted state.
 func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 	switch tx.state {
@@ -151,14 +157,14 @@ func (t *Table) respondInvite(tx *Tx, status int, segments [][]byte) bool {
 			// follows, since a response that a panic stopped was not sent.
 			t.pass(tx, status, segments)
 			tx.state = Accepted
-			t.answered(tx)
+			t.complete(tx, status)
 			t.dropReply(tx)
 			t.rearmServer(tx, t.now+int64(t.timers.Wait))
 		default:
 			// §17.2.1, Timers G and H.
 			t.keep(tx, status, segments)
 			tx.state = Completed
-			t.answered(tx)
+			t.complete(tx, status)
 			if !tx.replyTo.Proto.Reliable() {
 				tx.intervalMs = t.t1(tx)
 				tx.retransAt = t.now + int64(tx.intervalMs)*int64(time.Millisecond)
@@ -191,7 +197,7 @@ func (t *Table) respondNonInvite(tx *Tx, status int, segments [][]byte) bool {
 		// Timer J.
 		t.keep(tx, status, segments)
 		tx.state = Completed
-		t.answered(tx)
+		t.complete(tx, status)
 		tx.retransAt = 0
 		t.rearmServer(tx, t.now+tx.linger(t.timers.Wait))
 	}
