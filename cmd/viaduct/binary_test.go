@@ -324,6 +324,26 @@ func TestMigrate(t *testing.T) {
 	if r.code != 0 || !strings.Contains(r.stdout, "| `save` | function of registrar | 1 | "+file+":2:17 |") {
 		t.Errorf("%+v", r)
 	}
+	// What is refused is not said to run, and what differs is.
+	text = "loadmodule \"tm.so\"\nloadmodule \"pv.so\"\nrequest_route {\n\tif ($rU == \"a\") { }\n" +
+		"\t$var(x) = 1; t_on_failure(\"F\");\n\tappend_hf(\"X: $unk1\\r\\n\");\n\tt_relay();\n}\n" +
+		"failure_route[F] { if ($var(x) == 1) exit; }\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r = runBinary(t, "", "migrate", file)
+	_, differs, _ := strings.Cut(r.stdout, "## What differs")
+	_, runs, _ := strings.Cut(differs, "## What runs")
+	for _, want := range []string{"an empty block", "$var(x) is not set where this is run for failure_route"} {
+		if !strings.Contains(differs, want) {
+			t.Errorf("%s is missing in\n%s", want, r.stdout)
+		}
+	}
+	if strings.Contains(runs, "append_hf") || !strings.Contains(runs, "`t_relay` (1)") ||
+		!strings.Contains(r.stdout, "unknown variable $unk1") ||
+		!strings.Contains(r.stdout, "| wrong where they stand | 1 | 1 |") {
+		t.Errorf("%s", r.stdout)
+	}
 	if r := runBinary(t, "", "migrate", file+".none"); r.code != 255 {
 		t.Errorf("%+v", r)
 	}

@@ -137,6 +137,7 @@ func (cc *compiler) switchTo(s *syntax.Switch, next, leave target,
 		arm := oneCase{to: cc.linked(bodies[i])}
 		if v, ok := literal(cl.X); !ok {
 			cc.ld.errorf(cl.X.At(), "case needs a number or a string")
+			cc.broken(&syntax.Broken{Names: []syntax.Expr{cl.X}})
 		} else if arm.val = v; cl.Pattern {
 			arm.re = cc.regex(cl.X, Cased)
 		}

@@ -65,6 +65,8 @@ func TestAllAtOnce(t *testing.T) {
 		`5:30: expected ")" behind the condition of if, found "{"`, `5:32: unknown function bar`)
 	in(`switch ($rs) { case 1 foo(); case 2: bar(); }`,
 		`5:23: expected ":" behind case, found "foo"`, `5:23: unknown function foo`, `5:38: unknown function bar`)
+	in(`switch ($rs) { case foo($unk): exit; }`, `5:21: case needs a number or a string`,
+		`5:21: unknown function foo`)
 	// In a route that does not end, and behind it.
 	in("if (1) {\n foo();\nroute[A] {\n bar();\n}\nfailure_route[F] { baz();",
 		`4:15: block is not closed: } is missing`, `5:8: block is not closed: } is missing`,

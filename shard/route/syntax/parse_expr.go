@@ -122,8 +122,11 @@ func (p *parser) unary() Expr {
 	} else {
 		x = p.unary()
 	}
-	if op == "!" {
+	switch op {
+	case "!":
 		p.theirName(x)
+	case "defined":
+		p.theirMeasure(pos, op, x)
 	}
 	if op == "!" && text(x) {
 		p.found.Theirs(pos, "a string as an operand of !")
@@ -150,6 +153,9 @@ func (p *parser) primary() Expr {
 		// Adjacent strings are one.
 		s := ""
 		for p.t.kind == tokStr {
+			if p.t.raw[0] != t.raw[0] {
+				p.found.Theirs(p.t.pos, "strings beside each other in different quotes")
+			}
 			s += p.t.text
 			p.advance()
 		}
@@ -317,6 +323,7 @@ func (p *parser) call(t token) Expr {
 	}
 	p.advance()
 	if n := strings.ToLower(t.text); (n == "strlen" || n == "strempty") && len(c.Args) == 1 {
+		p.theirMeasure(t.pos, n, c.Args[0])
 		return &Unary{Pos: t.pos, Op: n, X: c.Args[0]}
 	}
 	return c

@@ -99,6 +99,9 @@ func (p *parser) statement(list *[]Stmt) {
 			pos := p.t.pos
 			p.advance()
 			cond := p.condition("while")
+			if text(cond) {
+				p.found.Theirs(cond.At(), "a string as the condition of while")
+			}
 			*list = append(*list, &While{Pos: pos, Cond: cond, Body: p.body("the body of while")})
 			return
 		case "switch":
@@ -246,6 +249,9 @@ func (p *parser) switchStatement() Stmt {
 			p.guarded(&c.Body)
 		}
 		s.Cases = append(s.Cases, c)
+	}
+	if len(s.Cases) > 0 && s.Cases[0].X == nil {
+		p.found.Theirs(s.Cases[0].Pos, "a switch that begins with default")
 	}
 	p.advance()
 	return s

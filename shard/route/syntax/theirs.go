@@ -3,7 +3,7 @@ package syntax
 import "strings"
 
 // Kamailio 5.6.3 refuses a few things that are read here. Each has a warning, so that whoever goes
-// back to Kamailio with the file knows. docs/design.md lists them.
+// back to Kamailio with the file knows. docs/conformance-differences.md lists them.
 
 // Theirs warns of something that Kamailio refuses, at pos.
 func (f *Findings) Theirs(pos Pos, what string) {
@@ -16,7 +16,20 @@ func (p *parser) theirOperands(b *Binary) {
 	_, rightNumber := b.R.(*Int)
 	_, leftText := b.L.(*Str)
 	_, rightText := b.R.(*Str)
+	if n, ok := b.R.(*Name); ok && coreWords[n.Name] {
+		if _, ok := b.L.(*Name); !ok {
+			p.found.Theirs(n.Pos, n.Name+" on the right of "+b.Op)
+		}
+	}
 	switch b.Op {
+	case ">=", "<":
+		if n, ok := b.R.(*Name); ok && n.Name == "max_len" {
+			p.found.Theirs(b.Pos, b.Op+" max_len")
+		}
+	case "==", "!=":
+		if v, ok := b.R.(*Var); ok && v.Text == "null" && leftNumber {
+			p.found.Theirs(b.Pos, "a number compared with $null: write $null on the left")
+		}
 	case "&&", "||":
 		p.theirName(b.L)
 		p.theirName(b.R)
@@ -35,6 +48,14 @@ func (p *parser) theirOperands(b *Binary) {
 		if leftText || rightText {
 			p.found.Theirs(b.Pos, "a string as an operand of "+b.Op)
 		}
+	}
+}
+
+// theirMeasure warns of strlen, strempty or defined of something that is no variable.
+func (p *parser) theirMeasure(pos Pos, op string, x Expr) {
+	switch x.(type) {
+	case *Int, *Call:
+		p.found.Theirs(pos, op+" of a number or a call")
 	}
 }
 
