@@ -12,6 +12,7 @@ import (
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
+	"viaduct/shm"
 )
 
 // ShardStats is a reading of one shard's counters.
@@ -77,13 +78,13 @@ func (s *Server) Stats() []ShardStats {
 		read := func(n int) uint64 { return atomic.LoadUint64(&c[n]) }
 		st := ShardStats{Shard: i, Dropped: map[string]uint64{}, Refused: map[string]uint64{}}
 		for n := 1; n < countEnd; n++ {
-			st.Counters = append(st.Counters, NamedCount{counterNames[n], read(n)})
+			st.Counters = append(st.Counters, NamedCount{counted[n].Name, read(n)})
 		}
-		for n, name := range txn.CounterNames {
-			st.Counters = append(st.Counters, NamedCount{name, read(txn.CounterBase + 1 + n)})
+		for n, c := range txn.Counted {
+			st.Counters = append(st.Counters, NamedCount{c.Name, read(txn.CounterBase + 1 + n)})
 		}
-		for n, name := range proxy.CounterNames {
-			st.Counters = append(st.Counters, NamedCount{name, read(proxy.CounterBase + 1 + n)})
+		for n, c := range proxy.Counted {
+			st.Counters = append(st.Counters, NamedCount{c.Name, read(proxy.CounterBase + 1 + n)})
 		}
 		for _, k := range s.Program().Counters() {
 			st.Counters = append(st.Counters, NamedCount{k.String(), k.Of(i)})
@@ -100,6 +101,19 @@ func (s *Server) Stats() []ShardStats {
 		out[i] = st
 	}
 	return out
+}
+
+// Counted describes the Counters of ShardStats, in their order. Those that modules declare have
+// their module's name and a colon in front.
+func (s *Server) Counted() (all []shm.Count) {
+	for n := 1; n < countEnd; n++ {
+		all = append(all, counted[n])
+	}
+	all = append(append(all, txn.Counted[:]...), proxy.Counted[:]...)
+	for _, k := range s.Program().Counters() {
+		all = append(all, shm.Count{Name: k.String(), Help: k.Doc})
+	}
+	return all
 }
 
 // Program returns the program of new requests.

@@ -12,3 +12,10 @@ type Counters [1280]uint64
 // Counters is shard i's, until Close. Shards() is the one of no shard: its writers use
 // atomic.AddUint64.
 func (a *Arena) Counters(i int) *Counters { return &a.block(i).counters }
+
+// Count describes one of the Counters.
+type Count struct {
+	Name  string // words with _ between them
+	Help  string // what it counts
+	Gauge bool   // it is a current value; others only grow
+}

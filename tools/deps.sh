@@ -19,6 +19,7 @@ needs=(
 	openssl=openssl
 	unbound=unbound # resolvers between the proxy and a test's nameserver
 	dnsmasq=dnsmasq-base
+	promtool=prometheus # reads what /metrics says
 	chromium=chromium # two of them call each other
 	npm=npm           # brings nodejs
 )
@@ -48,7 +49,7 @@ install() {
 	fi
 	# Debian starts a service when its package arrives; a Kamailio or unbound of ours must not hold a well-known port on the tester's machine.
 	if [ -d /run/systemd/system ]; then
-		for service in kamailio unbound; do
+		for service in kamailio unbound prometheus; do
 			if [[ " $* " == *" $service "* ]]; then
 				systemctl disable --now "$service.service" >/dev/null 2>&1 || true
 			fi

@@ -148,6 +148,11 @@ func (c *Config) Validate() error {
 				errs = append(errs, err)
 			}
 		}
+		if s.Control.HTTP != "" {
+			if err := control.CheckHTTP(s.Control.HTTP); err != nil {
+				errs = append(errs, err)
+			}
+		}
 		d := &s.Control.Documents
 		if err := control.CheckSocketPath(d.Datagram.Address); err != nil {
 			errs = append(errs, err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 
 	"viaduct/control"
 	"viaduct/shard/route"
@@ -31,7 +32,24 @@ func (p *process) openStatus(identity *control.Identity) error {
 	if err := p.openDoors(identity); err != nil {
 		return err
 	}
-	return p.openDocumentDoors(identity)
+	if err := p.openDocumentDoors(identity); err != nil {
+		return err
+	}
+	return p.openHTTP()
+}
+
+// openHTTP serves metrics where http_listen says.
+func (p *process) openHTTP() (err error) {
+	at := p.config.Settings.Control.HTTP
+	if at == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", p.serveMetrics)
+	if p.http, err = control.ListenHTTP(at, mux, p.log); err == nil {
+		p.log.Info("metrics are served", "url", "http://"+at+"/metrics")
+	}
+	return err
 }
 
 // openDocumentDoors opens the FIFO and the socket of module jsonrpcs.

@@ -37,6 +37,7 @@ type process struct {
 	limits    *stream.Limits                   // of streams, changed by cfg.set_now_int
 	server    *shard.Server
 	status    *control.StatusService
+	http      *control.HTTP               // nil without http_listen
 	commands  atomic.Pointer[control.RPC] // nil until the start is nearly over
 	// documents are who answers documents of JSON-RPC now; nil where nobody does
 	documents atomic.Pointer[control.Documents]
@@ -323,6 +324,9 @@ func (p *process) close() {
 		p.reloading.Lock()
 		p.ending = true
 		p.reloading.Unlock()
+		if p.http != nil {
+			p.http.Close()
+		}
 		if p.status != nil {
 			p.status.Close()
 		}

@@ -1,5 +1,7 @@
 package proxy
 
+import "viaduct/shm"
+
 // Counters this package keeps in the shard's counter block, from CounterBase on.
 const (
 	CounterBase = 96
@@ -64,14 +66,59 @@ const (
 
 var _ [causeRoom - int(NumCauses)]struct{}
 
-// CounterNames names the counters, from CounterBase+1 on.
-var CounterNames = [...]string{
-	"requests_forwarded", "requests_stateless", "replies_forwarded", "replies_own", "failovers",
-	"shed",
-	"scratch_misses", "acks_absorbed", "unresolvable", "too_many_targets", "bad_targets",
-	"rows_left_out",
-	"blocked", "waited_for_names", "parked_for_names", "sent_by_stream", "next_addresses",
-	"late_answers", "late_answers_ended", "replies_mended", "replies_of_former", "runs_held",
-	"replies_withheld",
-	"invites_silent", "replies_queue_full", "data_sent",
+// Counted describes the counters, from CounterBase+1 on.
+var Counted = [...]shm.Count{
+	{Name: "requests_forwarded",
+		Help: "requests sent on, in both directions; another destination counts again"},
+	{Name: "requests_stateless",
+		Help: "requests sent on without a transaction: ACK to a 2xx, and what forward() " +
+			"sends"},
+	{Name: "replies_forwarded", Help: "responses passed on"},
+	{Name: "replies_own", Help: "responses made here"},
+	{Name: "failovers",
+		Help: "requests sent again to another destination of their set"},
+	{Name: "shed", Help: "requests refused with 503 for want of memory: raise -m"},
+	{Name: "scratch_misses",
+		Help: "edits that did not fit a batch's scratch memory and took the slower way"},
+	{Name: "acks_absorbed", Help: "ACKs to responses that were made here"},
+	{Name: "unresolvable",
+		Help: "targets that could not be made an address to send to (all of 478 and 504), " +
+			"and responses whose next Via leads nowhere"},
+	{Name: "too_many_targets",
+		Help: "destinations of append_branch() there was no room for"},
+	{Name: "bad_targets", Help: "destinations of append_branch() that are no URI"},
+	{Name: "rows_left_out",
+		Help: "header rows of others that did not fit into a message of ours (Reason, " +
+			"challenges)"},
+	{Name: "blocked",
+		Help: "destinations passed over because the blocklist names them"},
+	{Name: "waited_for_names",
+		Help: "requests that waited for a name, with a transaction"},
+	{Name: "parked_for_names", Help: "requests that waited for a name, without one"},
+	{Name: "sent_by_stream",
+		Help: "requests too long for a datagram, sent by a stream (udp_mtu)"},
+	{Name: "next_addresses",
+		Help: "requests sent again to another address of the same name"},
+	{Name: "late_answers", Help: "2xx of INVITE branches that had been given up on"},
+	{Name: "late_answers_ended",
+		Help: "of late_answers, calls ended here with ACK and BYE, since another 2xx had " +
+			"gone up"},
+	{Name: "replies_mended",
+		Help: "responses that lacked a Via or another field of their request, and were " +
+			"given it"},
+	{Name: "replies_of_former",
+		Help: "responses to what a process before this one sent, passed on by their Via " +
+			"(pass_former_replies)"},
+	{Name: "runs_held",
+		Help: "runs of the routing program that waited for an answer, or for time to pass"},
+	{Name: "replies_withheld",
+		Help: "final responses that onsend_route dropped: their caller hears nothing"},
+	{Name: "invites_silent",
+		Help: "INVITEs that ended without a final response: nobody said anything, and " +
+			"noisy_ctimer is 0"},
+	{Name: "replies_queue_full",
+		Help: "responses lost while another of their transaction waited in its reply route, " +
+			"since eight were waiting behind it, or for want of memory"},
+	{Name: "data_sent",
+		Help: "messages that were sent as they stood, by send_udp, send_data and their like"},
 }

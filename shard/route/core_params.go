@@ -81,6 +81,9 @@ func processParams(m *Module, c *CoreSettings) {
 	m.BoolVar(&c.ShmForceAlloc, "shm_force_alloc",
 		"Whether all of the arena is touched at the start.")
 	m.BoolVar(&c.MlockPages, "mlock_pages", "Whether the arena is locked in memory.")
+	m.TextVar(&m.set.Control.HTTP, "http_listen",
+		"Viaduct's own: where metrics are served over HTTP, a loopback address and a port, as in "+
+			"\"127.0.0.1:9090\"; empty: nowhere. See docs/metrics.md.")
 	m.TextVar(&m.set.Control.RunDir, "run_dir",
 		"The folder that relative paths of module jsonrpcs count from.")
 	m.alsoParam("run_dir", "rundir")

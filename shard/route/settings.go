@@ -40,6 +40,9 @@ type ControlSettings struct {
 	// `group`: a name or a number); empty means those of the process.
 	Mode        int
 	User, Group string
+	// HTTP is where metrics are served, a loopback address and a port (http_listen of the core,
+	// Viaduct's own); empty means nowhere.
+	HTTP string
 	// RunDir is the folder that relative paths of Documents count from (run_dir of the core).
 	RunDir    string
 	Documents DocumentSettings

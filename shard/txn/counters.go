@@ -1,5 +1,7 @@
 package txn
 
+import "viaduct/shm"
+
 // Counters this package keeps in the shard's counter block, from CounterBase on.
 const (
 	CounterBase = 64
@@ -28,10 +30,36 @@ const (
 	CounterEnd
 )
 
-// CounterNames names the counters, from CounterBase+1 on.
-var CounterNames = [...]string{
-	"transactions_created", "transactions_freed", "branches_created", "retransmissions_absorbed",
-	"replies_resent", "requests_resent", "timeouts", "arena_full", "unstored", "ack_missing",
-	"stray_replies", "index_full", "transactions_local", "final_2xx", "final_3xx", "final_4xx",
-	"final_5xx", "final_6xx",
+// Counted describes the counters, from CounterBase+1 on.
+var Counted = [...]shm.Count{
+	{Name: "transactions_created", Help: "server transactions made"},
+	{Name: "transactions_freed", Help: "server transactions given back"},
+	{Name: "branches_created", Help: "client transactions, CANCELs included"},
+	{Name: "retransmissions_absorbed",
+		Help: "messages that were repeats of known ones and went no further"},
+	{Name: "replies_resent",
+		Help: "responses sent again, for repeated requests and by Timer G"},
+	{Name: "requests_resent", Help: "requests sent again by Timers A and E"},
+	{Name: "timeouts",
+		Help: "destinations that did not answer in time (Timers B, C, F)"},
+	{Name: "arena_full", Help: "records that the memory had no room for"},
+	{Name: "unstored",
+		Help: "messages sent without a copy to repeat them from, for want of memory"},
+	{Name: "ack_missing",
+		Help: "final responses to INVITE that were never acknowledged (Timer H)"},
+	{Name: "stray_replies", Help: "responses that belong to nothing known"},
+	{Name: "index_full",
+		Help: "records that the table that finds them had no room for"},
+	{Name: "transactions_local",
+		Help: "of transactions_created, the ones of requests made here"},
+	{Name: "final_2xx",
+		Help: "server transactions that ended with a final response of 2xx"},
+	{Name: "final_3xx",
+		Help: "server transactions that ended with a final response of 3xx"},
+	{Name: "final_4xx",
+		Help: "server transactions that ended with a final response of 4xx"},
+	{Name: "final_5xx",
+		Help: "server transactions that ended with a final response of 5xx"},
+	{Name: "final_6xx",
+		Help: "server transactions that ended with a final response of 6xx"},
 }

@@ -1,0 +1,56 @@
+package outside
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestMetrics: Prometheus' own promtool has nothing to complain of, and a call and a destination
+// taken out are seen.
+func TestMetrics(t *testing.T) {
+	promtool := needs(t, "promtool", "prometheus")
+	if *against == "kamailio" {
+		t.Skip("asks Viaduct")
+	}
+	t.Parallel()
+	at := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	_, targets := answerers(t, 2)
+	srv := start(t, setup{targets: targets, edits: []string{"debug=0", "debug=0\nhttp_listen=\"" + at + "\""}})
+	caller := newPeer(t, "a caller")
+	d := caller.call(srv.addr)
+	d.invite()
+	caller.expect("100")
+	caller.expect("180")
+	d.confirm(caller.expect("200"))
+
+	answer, err := http.Get("http://" + at + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatal(answer.Status, err)
+	}
+	check := exec.Command(promtool, "check", "metrics")
+	check.Stdin = strings.NewReader(string(page))
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
+	for _, line := range []string{
+		`viaduct_transactions_created_total{shard="0"} 1`,
+		`viaduct_destination_usable{set="1",uri="sip:` + targets[1].String() + `",duid=""} 1`,
+		`kamailio_tmx_UAS_transactions 1`,
+	} {
+		if !strings.Contains(string(page), line+"\n") {
+			t.Errorf("no line %s", line)
+		}
+	}
+	if answer, err := http.Get("http://" + at + "/"); err != nil || answer.StatusCode != http.StatusNotFound {
+		t.Errorf("elsewhere: %v, %v", answer, err)
+	}
+}
