@@ -66,7 +66,7 @@ func (ld *loader) compile(file *syntax.File, list []Declared) (*Program, *Settin
 	cc.warnLives()
 	prog.maxRecursion, prog.maxLoops = set.Core.MaxRecursion, int64(set.Core.MaxWhileLoops)
 	cc.finish(Pos{File: file.Name, Line: 1, Col: 1})
-	prog.nvars = len(cc.vars)
+	prog.keepVarNames(cc.vars)
 	cc.begun()
 	prog.keepRefused = set.Stream.KeepRefused
 	return prog, set

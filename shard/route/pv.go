@@ -121,7 +121,7 @@ func takeApart(text string) (w written, ok bool) {
 	if whole {
 		rest = strings.TrimSpace(text[1 : len(text)-1])
 	}
-	n := syntax.NameLen(rest)
+	n := syntax.VarNameLen(rest)
 	if strings.HasPrefix(rest, "?") {
 		n = 1
 	}
@@ -240,7 +240,7 @@ func (cc *compiler) begun() {
 
 // NullVar is the Compile of $vn(name), which is null until it is set.
 func (b *VarBuild) NullVar(inner, _ string) Place {
-	i := b.varNamed(inner, "vn "+inner)
+	i := b.varNamed(inner, nullVars+inner)
 	b.used(i, inner)
 	return Place{NoRoom: true,
 		Any: func(c *Ctx) Value {

@@ -124,7 +124,9 @@ type Program struct {
 	waits        []target              // the steps where a run may be held
 	tables       []string              // the names of the arena's tables that it has opened
 	openNotes    []string
-	nvars        int // distinct $var() names
+	nvars        int // distinct $var() names, and $vn() ones
+	varNames     map[string]int32
+	varList      []string // their names, sorted
 	begins       []beginning
 	maxTemps     int32 // the most temporaries that one route has
 	usesForward  bool

@@ -17,6 +17,7 @@ func listFunctions(m *route.Module) {
 	xavi.print(m)
 	xavu.print(m)
 	copying(m)
+	betweenVars(m)
 }
 
 // named is an argument that is a name.

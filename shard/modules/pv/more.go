@@ -250,13 +250,14 @@ func calendars(m *route.Module) {
 		in        func(t time.Time) time.Time
 	}{{"time", "local time", time.Time.Local}, {"utime", "UTC", time.Time.UTC}} {
 		name, in := z.name, z.in
-		m.Var(route.Var{Name: z.name, Inner: "sec, min, hour, mday, mon, year, wday or yday",
+		m.Var(route.Var{Name: z.name, Inner: "sec, min, hour, mday, mon, year, wday, yday or isdst",
 			Always: true,
-			Doc:    "A part of the " + z.doc + "; mon, wday (Sunday) and yday begin with 1.",
+			Doc:    "A part of the " + z.doc + "; mon, wday (Sunday) and yday begin with 1. isdst: " +
+				"1 in summer time.",
 			Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 				part := timeParts[inner]
 				if part == nil {
-					b.Errorf("$%s has sec, min, hour, mday, mon, year, wday and yday, not %s",
+					b.Errorf("$%s has sec, min, hour, mday, mon, year, wday, yday and isdst, not %s",
 						name, route.Quote(inner))
 				}
 				return route.Place{NoRoom: true, Int: func(*route.Ctx) (int64, bool) {
@@ -282,4 +283,10 @@ var timeParts = map[string]func(t time.Time) int{
 	"mday": time.Time.Day, "year": time.Time.Year, "yday": time.Time.YearDay,
 	"mon":  func(t time.Time) int { return int(t.Month()) },
 	"wday": func(t time.Time) int { return int(t.Weekday()) + 1 },
+	"isdst": func(t time.Time) int {
+		if t.IsDST() {
+			return 1
+		}
+		return 0
+	},
 }

@@ -12,6 +12,19 @@ import (
 func longNames(m *route.Module) {
 	textVar(m, "from", "The URI of From, as $fu.", (*route.Ctx).FromURI)
 	textVar(m, "to", "The URI of To, as $tu.", (*route.Ctx).ToURI)
+	for _, h := range []struct {
+		name, what string
+		parsed     func(c *route.Ctx) *parser.URI
+	}{{"from", "the URI of From, as $f", (*route.Ctx).ParsedFrom},
+		{"to", "the URI of To, as $t", (*route.Ctx).ParsedTo},
+		{"ruri", "the Request-URI, as $r", (*route.Ctx).RequestURI}} {
+		textVar(m, h.name+".user", "The user of "+h.what+"U.", pick(h.parsed, userOf))
+		textVar(m, h.name+".domain", "The host of "+h.what+"d.", pick(h.parsed, hostOf))
+	}
+	for _, part := range []string{"class", "level", "info", "rcode", "rreason"} {
+		textVar(m, "err."+part, "Null. In Kamailio it is what the parser found wrong, which the "+
+			"log says here.", func(*route.Ctx) ([]byte, bool) { return nil, false })
+	}
 	textVar(m, "ouri", "The Request-URI as received, as $ou.",
 		func(c *route.Ctx) ([]byte, bool) { return c.Msg.Bytes(c.Msg.URI), c.Msg.IsRequest })
 	plainVar(m, "duri", "The outbound URI, as $du.", route.Place{NoRoom: true, SetRoom: true,

@@ -19,10 +19,16 @@ type timer struct {
 	interval time.Duration // 0 means default_interval
 	each     int           // how often its routes are run each time
 	routes   []*route.OwnRoute
+	worker   *route.PerShard[int64]
 }
 
 // Define is the module.
 func Define(m *route.Module) {
+	worker := route.NewPerShard[int64](m, nil)
+	m.Var(route.Var{Name: "rtimer_worker", Doc: "In a route of a timer, which of its processes of "+
+		"Kamailio's this run stands for, counted from 0; elsewhere 0.",
+		Place: route.Place{NoRoom: true,
+			Int: func(c *route.Ctx) (int64, bool) { return *worker.Of(c), true }}})
 	var timers []*timer
 	named := func(name string) *timer {
 		for _, t := range timers {
@@ -35,7 +41,7 @@ func Define(m *route.Module) {
 	def := m.Duration("default_interval", time.Second, 120, 1, 1<<31-1,
 		"The interval of a timer that names none, in seconds.")
 	m.Each("timer", func(s string) error {
-		t := &timer{each: 1}
+		t := &timer{each: 1, worker: worker}
 		err := params(s, func(name, value string) (err error) {
 			switch name {
 			case "name":
@@ -112,11 +118,13 @@ func Define(m *route.Module) {
 
 // run runs the routes of the timer: what is given last comes first, as in Kamailio 5.6.3.
 func (t *timer) run(c *route.Ctx) {
-	for range t.each {
+	worker := t.worker.Of(c)
+	for *worker = 0; *worker < int64(t.each); *worker++ {
 		for i := len(t.routes) - 1; i >= 0; i-- {
 			t.routes[i].Run(c)
 		}
 	}
+	*worker = 0
 }
 
 // unknown says that a key means nothing, which Kamailio passes over in silence.

@@ -25,7 +25,7 @@ modparam("rtimer", "exec", "timer=b;route=C")
 func TestTimers(t *testing.T) {
 	b := bench(t)
 	p, _, err := b.Load(`request_route { exit; } route[A] { xlog("L_ERR", "A $rm $ru"); return -3; }
-route[B] { xlog("L_ERR", "B $sp"); exit; } route[C] { xlog("L_ERR", "C"); }`)
+route[B] { xlog("L_ERR", "B $sp"); exit; } route[C] { xlog("L_ERR", "C$rtimer_worker"); }`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ route[B] { xlog("L_ERR", "B $sp"); exit; } route[C] { xlog("L_ERR", "C"); }`)
 	if len(every) != 3 || every[0] != time.Second || every[1] != 200*time.Millisecond || every[2] != 7*time.Second {
 		t.Errorf("timers are called every %v", every)
 	}
-	want := "<script>: B 5060|<script>: A OPTIONS sip:you@kamailio.org|<script>: C|<script>: C"
+	want := "<script>: B 5060|<script>: A OPTIONS sip:you@kamailio.org|<script>: C0|<script>: C1"
 	if got := strings.Join(b.Lines, "|"); got != want {
 		t.Errorf("they log %q, want %q", got, want)
 	}

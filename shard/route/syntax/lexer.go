@@ -410,9 +410,7 @@ func VarLen(s string) int {
 	if i < len(s) && s[i] == '?' {
 		return 2
 	}
-	for i < len(s) && IsNameByte(s[i]) {
-		i++
-	}
+	i += VarNameLen(s[i:])
 	if i >= len(s) || s[i] != '(' {
 		return i
 	}

@@ -119,6 +119,24 @@ func NameLen(s string) int {
 	return n
 }
 
+// dottedNames are the names of variables with a dot in them.
+var dottedNames = map[string]bool{"from.user": true, "from.domain": true, "to.user": true,
+	"to.domain": true, "ruri.user": true, "ruri.domain": true, "err.class": true,
+	"err.level": true, "err.info": true, "err.rcode": true, "err.rreason": true}
+
+// VarNameLen returns how many bytes at the start of s are the name of a variable. A dot belongs to
+// it only in names that are known: in "$rU.wav" it is text, where Kamailio looks for a variable of
+// that name.
+func VarNameLen(s string) int {
+	n := NameLen(s)
+	if n < len(s) && s[n] == '.' {
+		if end := n + 1 + NameLen(s[n+1:]); dottedNames[s[:end]] {
+			return end
+		}
+	}
+	return n
+}
+
 func hexVal(c byte) int {
 	switch {
 	case c >= '0' && c <= '9':
