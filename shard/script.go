@@ -142,7 +142,7 @@ func (s *worker) coreReply() (forward bool) {
 	case route.Faulted:
 		s.faulted(s.ctx)
 	case route.Dropped:
-		return false
+		return s.core.Reply.GoesOn()
 	}
 	return true
 }

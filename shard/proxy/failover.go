@@ -356,6 +356,19 @@ func (c *Core) again(tx *txn.Tx, br *txn.Branch, sent []byte, to txn.Destination
 	return next
 }
 
+// behindBranch is what the program had added to a Via row of ours, which ends in its branch
+// otherwise.
+func behindBranch(row []byte) []byte {
+	if i := bytes.Index(row, branchParam); i >= 0 {
+		if i += len(branchParam); bytes.IndexByte(row[i:], ';') >= 0 {
+			return row[i+bytes.IndexByte(row[i:], ';'):]
+		}
+	}
+	return nil
+}
+
+var branchParam = []byte(";branch=")
+
 // planAgain plans the request of next from c.stored, the request that br sent.
 func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.Destination,
 	t *balance.Target) {
@@ -367,10 +380,7 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 		p.Replace(m.URI.Off, m.URI.Len, uri)
 	}
 	head := c.tx.AppendBranch(c.viaLike(m, br.Listener(), int(to.Listener)), next)
-	if s := c.cfg.ServerParam; s != nil && bytes.HasSuffix(m.Headers[0].Value.Of(m.Raw), s) {
-		head = append(head, s...) // the request before has it
-	}
-	head = append(head, "\r\n"...)
+	head = append(append(head, behindBranch(m.Headers[0].Value.Of(m.Raw))...), "\r\n"...)
 	from, until := m.Headers[0].Line.Off, m.Headers[0].Line.End()
 	if tx.UserFlags&recordedRoute != 0 && int(to.Listener) != br.Listener() {
 		rows := 1

@@ -18,6 +18,7 @@ type leaving struct {
 	ignore  blocklist.Reason  // failures that put no destination on the blocklist, see ignores
 	rport   bool              // our Via asks for rport, whatever the settings say
 	server  bool              // our Via has Config.ServerParam
+	params  []byte            // further parameters of our Via, each with its semicolon
 	port    uint16            // shown in our Via instead of the listener's; 0 means the listener's
 	host    []byte            // shown in our Via; nil means the listener's
 	path    []byte            // our Path rows, see AddPath; nil means none
@@ -103,6 +104,19 @@ func (r *Request) RPort() { r.leave.rport = true }
 
 // NameServer adds the parameter that names this server to our Via, or removes it (via_add_srvid).
 func (r *Request) NameServer(on bool) { r.leave.server = on }
+
+// ViaParams sets the further parameters of our Via, each with a semicolon before it, in place of
+// those that were set before (via_add_xavp_params). It returns false if there is no room.
+func (r *Request) ViaParams(params []byte) bool {
+	if len(params) > maxViaParamsBytes {
+		return false
+	}
+	r.leave.params = r.core.keep(params)
+	return true
+}
+
+// Unadvertise shows in our Via what the listener shows, whatever Advertise was given.
+func (r *Request) Unadvertise() { r.leave.host, r.leave.port = nil, 0 }
 
 // Symmetric sends responses to where the request came from, as if its Via had asked for that
 // (force_rport). It returns false if the request has a transaction already that sends them
@@ -301,6 +315,7 @@ type Reply struct {
 	Listener int             // the one that received it
 	listener int             // the one it leaves by; -1 means the one its request came by
 	options  txn.StreamOptions
+	goesOn   bool // whatever the route does
 	wasHeld  bool // its run was held before, and Hold replaced what it wrote then
 	core     *Core
 	edits    edits
@@ -310,7 +325,22 @@ type Reply struct {
 func (p *Reply) Begin(m *parser.Message, src *netio.Addr, listener int) {
 	p.M, p.Src, p.Listener = m, *src, listener
 	p.listener, p.options, p.edits.n, p.edits.body = -1, 0, 0, false
+	p.goesOn = false
 }
+
+// Forward passes the response on (forward_reply): without a transaction at once, with one when
+// the reply route has ended, which can then no longer drop it. It returns false if no Via says
+// where the response goes.
+func (p *Reply) Forward() bool {
+	if p.core.IsStray(p.M) {
+		return p.PassOn(0, nil)
+	}
+	p.goesOn = true
+	return true
+}
+
+// GoesOn tells whether Forward has said that the response is passed on.
+func (p *Reply) GoesOn() bool { return p.goesOn }
 
 // ForceListener makes the response leave by another listener, if that has the right transport and
 // family. Over a stream a response leaves on its request's connection whatever is asked for

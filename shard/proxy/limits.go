@@ -60,6 +60,10 @@ const (
 	maxAdvertised = 64
 	maxSentByHost = 255
 
+	// maxViaParamsBytes bounds what via_add_xavp_params adds to our Via. Reached: the function
+	// returns false.
+	maxViaParamsBytes = 512
+
 	// waitsBeyond is how often a relay may wait for names besides once for each further target: for
 	// the first target, and once more where an answer was forgotten before it was used. Each wait
 	// is bounded by dns_timeout.

@@ -312,6 +312,9 @@ func (r *Request) planRequest(p *Plan, head []byte, leavesBy, share int) {
 	if r.leave.server {
 		head = append(head, r.core.cfg.ServerParam...)
 	}
+	if n := len(r.leave.params); n > 0 {
+		head = append(append(r.core.take(len(head)+n+512), head...), r.leave.params...)
+	}
 	head = append(head, "\r\n"...)
 	if r.rr.kind != notRecorded {
 		if n := len(r.rr.texts); n > 0 {

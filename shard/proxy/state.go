@@ -142,13 +142,14 @@ const (
 	decidedToRoute
 	decidedTexts // texts of Record-Route follow
 	decidedServer
+	decidedViaParams // they follow the edits
 )
 
 // decisions writes what was decided about how the request leaves.
 func (w *stateWriter) decisions(c *course, ch *changes) {
 	bits := uint64(0)
 	for i, set := range [...]bool{c.hasMF, c.rr.kind != notRecorded, c.pickURI, c.leave.rport,
-		c.toRoute, c.rr.texts != nil, c.leave.server} {
+		c.toRoute, c.rr.texts != nil, c.leave.server, len(c.leave.params) > 0} {
 		if set {
 			bits |= 1 << i
 		}
@@ -175,6 +176,9 @@ func (w *stateWriter) decisions(c *course, ch *changes) {
 	w.text(l.path)
 	w.text(l.reply)
 	w.edits(&ch.edits)
+	if len(l.params) > 0 {
+		w.text(l.params)
+	}
 }
 
 func (w *stateWriter) edits(e *edits) {
@@ -207,6 +211,9 @@ func (r *stateReader) decisions(c *course, ch *changes, m *parser.Message) {
 	l.port = uint16(r.number())
 	l.host, l.path, l.reply = r.text(), r.text(), r.text()
 	r.edits(&ch.edits)
+	if bits&decidedViaParams != 0 {
+		l.params = r.text()
+	}
 	ch.edits.about(m)
 }
 

@@ -65,6 +65,11 @@ func coreParams(m *Module) {
 	m.IntVar(&m.set.Txn.MaxBranches, "max_branches", 1, 30,
 		"How many branches a transaction may have.")
 	m.IntVar(&c.ServerID, "server_id", 0, 1<<31-1, "The number of this node.")
+	m.TextVar(&c.XavpViaParams, "xavp_via_params",
+		"The $xavp whose fields via_add_xavp_params() makes parameters of our Via.")
+	m.TextVar(&c.XavpViaFields, "xavp_via_fields",
+		"The $xavp whose address and port via_use_xavp_fields() shows in our Via. (In 5.6.3 it "+
+			"has the effect of xavp_via_params instead.)")
 	processParams(m, c)
 }
 
@@ -115,7 +120,7 @@ func processParams(m *Module, c *CoreSettings) {
 		"pv_buffer_slots", "pv_cache_limit", "pv_cache_action", "sql_buffer_size", "version_table",
 		"stats_name_separator", "mcast", "mcast_loopback", "mcast_ttl",
 		"http_reply_parse", "http_reply_hack", "ipv6_hex_style",
-		"xavp_via_params", "xavp_via_fields", "uri_host_extra_chars", "hdr_name_extra_chars",
+		"uri_host_extra_chars", "hdr_name_extra_chars",
 		"sip_parser_mode", "pmtu_discovery")
 }
 

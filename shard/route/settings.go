@@ -227,6 +227,9 @@ type CoreSettings struct {
 	ExitTimeout time.Duration
 	// ServerID names this node (`server_id`); default 0.
 	ServerID int
+	// XavpViaParams and XavpViaFields name the $xavp whose fields are parameters of our Via, and
+	// those that are its address and port (`xavp_via_params`, `xavp_via_fields`).
+	XavpViaParams, XavpViaFields string
 }
 
 // DispatcherSettings are the parameters of module dispatcher that others act on.

@@ -26,6 +26,12 @@ func Define(m *route.Module) {
 	flags(m)
 	files(m)
 	lists(m)
+	vias(m)
+	route.Func0(m, "forward_reply", route.InCoreReply,
+		"Passes the response on. Without a transaction that is done at once, and again at the end "+
+			"of the route unless it drops the response; with one, at the end of the route, which "+
+			"can then no longer drop it. False: no Via says where the response goes.",
+		func(c *route.Ctx) route.Result { return route.Truth(c.Reply.Forward()) })
 	route.Func0(m, "is_faked_msg", route.Anywhere,
 		"Tells whether the message is the made-up one on which event routes run if there is no "+
 			"other.",

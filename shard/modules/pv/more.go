@@ -252,7 +252,7 @@ func calendars(m *route.Module) {
 		name, in := z.name, z.in
 		m.Var(route.Var{Name: z.name, Inner: "sec, min, hour, mday, mon, year, wday, yday or isdst",
 			Always: true,
-			Doc:    "A part of the " + z.doc + "; mon, wday (Sunday) and yday begin with 1. isdst: " +
+			Doc: "A part of the " + z.doc + "; mon, wday (Sunday) and yday begin with 1. isdst: " +
 				"1 in summer time.",
 			Compile: func(b *route.VarBuild, inner, _ string) route.Place {
 				part := timeParts[inner]

@@ -25,7 +25,7 @@ type timer struct {
 // Define is the module.
 func Define(m *route.Module) {
 	worker := route.NewPerShard[int64](m, nil)
-	m.Var(route.Var{Name: "rtimer_worker", Doc: "In a route of a timer, which of its processes of "+
+	m.Var(route.Var{Name: "rtimer_worker", Doc: "In a route of a timer, which of its processes of " +
 		"Kamailio's this run stands for, counted from 0; elsewhere 0.",
 		Place: route.Place{NoRoom: true,
 			Int: func(c *route.Ctx) (int64, bool) { return *worker.Of(c), true }}})
