@@ -862,7 +862,7 @@ func TestLogLevelIsAsked(t *testing.T) {
 func TestVariableNames(t *testing.T) {
 	for _, d := range append([]Declared{Core()}, testModules...) {
 		for n := range newModule(d, DefaultSettings(), nil).def.vars {
-			if syntax.NameLen(n) != len(n) && n != "?" {
+			if syntax.VarNameLen(n) != len(n) && n != "?" {
 				t.Errorf("%q can never be written", n)
 			}
 		}
