@@ -72,7 +72,7 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	w.ctx = route.NewCtx(&route.Shard{Number: w.number, Shards: w.shards, On: w.on,
 		Later: func(f func(*route.Ctx)) { w.later(f) }, Core: w.core,
 		Listeners: route.Listeners(w.shared.listeners), Conns: w.conns, Log: w.shared,
-		Blocked: w.shared.list})
+		Blocked: w.shared.list, Statistic: w.shared.statistic})
 	w.asks.init(w)
 	return nil
 }

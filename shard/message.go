@@ -152,7 +152,7 @@ func (w *worker) parseError(p *netio.Packet) (goOn bool) {
 
 // request is steps 5 and 6 for a request.
 func (w *worker) request(p *netio.Packet, reason parser.Reason) {
-	w.count[CountRequests]++
+	w.countRequest()
 	m, r := &w.m, &w.core.Request
 	if !r.Begin(m, &p.Src, int(p.Listener)) {
 		if w.parseError(p) {
@@ -356,7 +356,7 @@ func (w *worker) invalid(v *proxy.Invalid) {
 
 // response is steps 5 and 6 for a response.
 func (w *worker) response(p *netio.Packet) {
-	w.count[CountReplies]++
+	w.countReply()
 	w.step = stepResponse
 	w.tx.Begin()
 	if w.tracing {

@@ -50,6 +50,7 @@ type shared struct {
 	targetsChanged atomic.Bool
 	pingsOff       atomic.Bool               // dispatcher.ping_active
 	bells          []*shm.Doorbell           // by shard
+	figures        *figures                  // nil in tests without a server
 	workers        atomic.Pointer[[]*worker] // nil until all are there
 	probing        atomic.Pointer[worker]    // the probing shard; it runs the events of destinations
 	activity       chan struct{}             // to Placement: a shard has had something to do lately
@@ -147,6 +148,7 @@ func Start(cfg Config) (*Server, error) {
 	key := hostKey("via-branch")
 	s.shared.markKey = [2]uint64{binary.LittleEndian.Uint64(key[:]),
 		binary.LittleEndian.Uint64(key[8:])}
+	s.shared.figures = &figures{arena, cfg.Shards, s.Streams}
 	for i := range cfg.Shards {
 		s.shared.bells = append(s.shared.bells, arena.Doorbell(i))
 	}

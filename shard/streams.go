@@ -64,7 +64,7 @@ func (w *worker) faulty(p *netio.Packet, fault stream.Fault) {
 		w.dropFrom(p, reason)
 		return
 	}
-	w.count[CountRequests]++
+	w.countRequest()
 	if !w.core.Request.Begin(&w.m, &p.Src, int(p.Listener)) {
 		w.dropFrom(p, Unanswerable)
 		return

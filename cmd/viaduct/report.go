@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"viaduct/control"
+	"viaduct/shard"
 	"viaduct/shard/blocklist"
 )
 
@@ -72,26 +73,6 @@ func (p *process) commonStats() map[string]any {
 	return all
 }
 
-// kamailioNames are our counters that mean what one of Kamailio's statistics does.
-var kamailioNames = []struct{ ours, group, name string }{
-	{"requests", "core", "rcv_requests"},
-	{"replies", "core", "rcv_replies"},
-	{"requests_forwarded", "core", "fwd_requests"},
-	{"replies_forwarded", "core", "fwd_replies"},
-	{"transactions_created", "tmx", "UAS_transactions"},
-	{"branches_created", "tmx", "UAC_transactions"},
-	{"transactions", "tmx", "inuse_transactions"},
-	{"transactions_unanswered", "tmx", "active_transactions"},
-	{"replies_forwarded", "tmx", "rpl_relayed"},
-	{"replies_own", "tmx", "rpl_generated"},
-	{"replies", "tmx", "rpl_received"},
-	{"final_2xx", "tmx", "2xx_transactions"},
-	{"final_3xx", "tmx", "3xx_transactions"},
-	{"final_4xx", "tmx", "4xx_transactions"},
-	{"final_5xx", "tmx", "5xx_transactions"},
-	{"final_6xx", "tmx", "6xx_transactions"},
-}
-
 // statistics are the counters under Kamailio's names, the memory of call state, the counters of the
 // modules that are loaded, and all of ours as group viaduct. Shards are added up.
 func (p *process) statistics() (all []control.Statistic) {
@@ -102,13 +83,14 @@ func (p *process) statistics() (all []control.Statistic) {
 		}
 		return n
 	}
-	for _, k := range kamailioNames {
-		all = append(all, control.Statistic{Group: k.group, Name: k.name, Value: sum(k.ours)})
+	for i := range shard.Statistics {
+		x := &shard.Statistics[i]
+		n := p.server.Statistic(x)
+		if x.Name == "failed_dns_request" {
+			n = p.resolver.Stats().Failed
+		}
+		all = append(all, control.Statistic{Group: x.Group, Name: x.Name, Value: n})
 	}
-	used, total := p.server.ArenaBytes()
-	all = append(all, control.Statistic{Group: "shmem", Name: "total_size", Value: total},
-		control.Statistic{Group: "shmem", Name: "used_size", Value: used},
-		control.Statistic{Group: "shmem", Name: "free_size", Value: total - used})
 	for _, k := range p.server.Program().Counters() {
 		all = append(all, control.Statistic{Group: k.Module, Name: k.Name, Value: sum(k.String())})
 	}

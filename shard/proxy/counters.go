@@ -57,14 +57,34 @@ const (
 	CountBranchCauses = CountFinalCauses + causeRoom
 	// + code-300: finals that the routing program made
 	CountProgramCodes    = CountBranchCauses + causeRoom
-	CountDownstreamCodes = CountProgramCodes + numCodes    // + code-300: finals that ended branches
-	FailureCounterEnd    = CountDownstreamCodes + numCodes // below len(shm.Counters)
+	CountDownstreamCodes = CountProgramCodes + numCodes // + code-300: finals that ended branches
+	// + class: responses made here without a transaction, from 1 on
+	CountStatelessClasses = CountDownstreamCodes + numCodes - 1
+	CountStatelessCodes   = CountStatelessClasses + 7                   // + index of StatelessCodes
+	FailureCounterEnd     = CountStatelessCodes + len(StatelessCodes{}) // below len(shm.Counters)
 
 	causeRoom = 64 // a Tx has six bits for a Cause
 	numCodes  = 400
 )
 
 var _ [causeRoom - int(NumCauses)]struct{}
+
+// StatelessCodes are the statuses of responses without a transaction that have a counter.
+type StatelessCodes [13]uint16
+
+// CountedCodes are they.
+var CountedCodes = StatelessCodes{200, 202, 300, 301, 302, 400, 401, 403, 404, 407, 408, 483, 500}
+
+// countStateless counts a response made here without a transaction.
+func (c *Core) countStateless(code int) {
+	c.count[CountStatelessClasses+code/100]++
+	for i, counted := range CountedCodes {
+		if int(counted) == code {
+			c.count[CountStatelessCodes+i]++
+			return
+		}
+	}
+}
 
 // Counted describes the counters, from CounterBase+1 on.
 var Counted = [...]shm.Count{

@@ -106,6 +106,7 @@ func (r *Request) send(code int, reason, header string) bool {
 		c.responded(tx, code, before, b)
 		return true
 	}
+	c.countStateless(code)
 	o := r.replyOptions
 	if code < 200 {
 		o &^= txn.CloseAfter

@@ -231,6 +231,9 @@ type Shard struct {
 	// On makes shard n call f between two messages, as Later does. It returns false if f is lost. It
 	// is nil if nothing can be deferred.
 	On func(n int, f func(c *Ctx)) bool
+	// Statistic reads a statistic by the name that Kamailio gives it. It is false if there is none,
+	// and nil if there are no statistics.
+	Statistic func(name []byte) (uint64, bool)
 	// Messages is how many messages the shard has received, including the current one.
 	Messages int64
 
