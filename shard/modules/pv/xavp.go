@@ -163,6 +163,9 @@ func (p *path) set(c *route.Ctx, v route.Value) route.SetResult {
 		i := k.Push(p.list, &p.root.key, route.Null)
 		return stored(i != 0 && k.Push(i, &p.field.key, v) != 0)
 	}
+	if _, all := p.root.at.At(c); all && !v.IsNull() {
+		return route.SetRefused // [*] names no list to add to
+	}
 	i := p.find(c, p.list, &p.root)
 	switch {
 	case i != 0 && k.IsList(i):
@@ -240,8 +243,8 @@ func compileXavu(b *route.VarBuild, inner, _ string) route.Place {
 						return route.SetTooLong
 					}
 				}
-				if in = next; !k.IsList(in) {
-					return route.SetRefused
+				if in = next; !k.IsList(in) && !k.Replace(in, route.Null) { // a list in its place
+					return route.SetTooLong
 				}
 			}
 			return stored(setOne(k, in, &list[last].key, false, v))

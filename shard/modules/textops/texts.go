@@ -2,6 +2,7 @@ package textops
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"time"
 
@@ -16,8 +17,15 @@ func texts(m *route.Module) {
 		route.Func2(m, name, route.Anywhere, a, b, doc,
 			func(_ *route.Ctx, a, b []byte) route.Result { return route.Truth(f(a, b)) })
 	}
-	compare("cmp_str", "Tells whether two texts are equal.", bytes.Equal)
-	compare("cmp_istr", "The same as cmp_str, ignoring case.", foldASCII)
+	order := func(name, doc string, f func(a, b []byte) int) {
+		route.Func2(m, name, route.Anywhere, a, b, doc,
+			func(_ *route.Ctx, a, b []byte) route.Result {
+				return [...]route.Result{-2, 1, -1}[f(a, b)+1]
+			})
+	}
+	order("cmp_str", "Tells whether two texts are equal. -2: the first comes before the second, "+
+		"-1: behind it.", bytes.Compare)
+	order("cmp_istr", "The same as cmp_str, ignoring case.", compareFold)
 	compare("starts_with", "Tells whether a text begins with another one.", bytes.HasPrefix)
 	compare("ends_with", "Tells whether a text ends with another one.", bytes.HasSuffix)
 	route.Func2(m, "str_find", route.Anywhere, a, b,
@@ -178,4 +186,21 @@ func submatch(c *route.Ctx, s []byte, re *regexp.Regexp, i, most int,
 		return -1
 	}
 	return dst.Put(c, route.TextValue(s[at[2*i]:at[2*i+1]]))
+}
+
+// compareFold is bytes.Compare of the lower case.
+func compareFold(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if x, y := lower(a[i]), lower(b[i]); x != y {
+			return cmp.Compare(x, y)
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'Z' {
+		b |= 0x20
+	}
+	return b
 }
