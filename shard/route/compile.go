@@ -274,9 +274,13 @@ func (cc *compiler) returns(x syntax.Expr) target {
 
 // exprStmt compiles a call, or an expression that is run only for the calls in it.
 func (cc *compiler) exprStmt(s *syntax.ExprStmt, next target) target {
+	how := leavesOld
+	if next == toEnded || next == cc.ends.last {
+		how = leavesResult
+	}
 	switch x := s.X.(type) {
 	case *syntax.Call:
-		return cc.callTo(x, next, next)
+		return cc.callTo(x, next, next, how)
 	case *syntax.Name:
 		if coreValues[x.Name] == nil && syntax.BoolWord(x.Name) < 0 {
 			cc.ld.errorf(x.Pos, "unknown statement %s%s", x.Name,

@@ -115,7 +115,7 @@ func (cc *compiler) branch(x syntax.Expr, yes, no target, how reading) target {
 	switch x := x.(type) {
 	case *syntax.Call:
 		if x.Name != "selval" {
-			return cc.callTo(x, yes, no)
+			return cc.callTo(x, yes, no, leavesZero)
 		}
 	case *syntax.Unary:
 		switch x.Op {

@@ -46,7 +46,9 @@ type coreEvents struct {
 // coreVars declares the variables that belong to the language.
 func coreVars(m *Module) {
 	for _, name := range []string{"rc", "retcode", "?"} {
-		m.Var(Var{Name: name, Doc: "What the last function or route returned.", Always: true,
+		m.Var(Var{Name: name, Always: true,
+			Doc: "What the last route, or function of a module, returned; 0 before any has. A " +
+				"function of the core leaves it as it is, or at 0 if it stands in an expression.",
 			Place: Place{NoRoom: true,
 				Int: func(c *Ctx) (int64, bool) { return int64(c.Return), true }}})
 	}

@@ -159,7 +159,7 @@ func (c *Ctx) begin(p *Program) {
 	c.prog = p
 	c.progress = progress{left: maxSteps}
 	c.frames, c.buf = c.frames[:0], c.buf[:0]
-	c.Return, c.Fault, c.answer = 1, nil, nil
+	c.Return, c.Fault, c.answer = 0, nil, nil
 	if len(c.vars) < p.nvars {
 		c.grow(p)
 	}
@@ -341,7 +341,7 @@ func (c *Ctx) within(rt *routeCode, at *atHand) Outcome {
 	mark, base, depth, inner := c.mark, c.base, len(c.frames), c.inner
 	floor, lowest := c.floor, c.lowest
 	c.inner, c.floor, c.lowest = true, int32(depth), base+c.prog.maxTemps
-	c.atHand, c.stop, c.Return = *at, notStopped, 1
+	c.atHand, c.stop, c.Return = *at, notStopped, 0
 	c.mark, c.base = int32(text), base+c.prog.maxTemps
 	c.room()
 	c.ruri.forget()

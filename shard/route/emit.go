@@ -163,12 +163,25 @@ func voided(f testFn, otherwise *target) testFn {
 	}
 }
 
+// leaving says what a call leaves in $rc. That of a route, or of a function of a module, always
+// leaves its result. For functions of the core it depends on where the call stands (5.6.3).
+type leaving uint8
+
+const (
+	leavesResult leaving = iota // where a route ends, whose value it is
+	leavesOld                   // in a statement
+	leavesZero                  // in an expression
+)
+
 // callTo compiles a call of a function, with the steps that its arguments need, or route(X).
-func (cc *compiler) callTo(x *syntax.Call, yes, no target) target {
-	return cc.tracedAt(x.Pos, x.Name, cc.oneCall(x, yes, no))
+func (cc *compiler) callTo(x *syntax.Call, yes, no target, how leaving) target {
+	return cc.tracedAt(x.Pos, x.Name, cc.oneCall(x, yes, no, how))
 }
 
-func (cc *compiler) oneCall(x *syntax.Call, yes, no target) target {
+// ofCore tells whether x calls a function of the core.
+func (cc *compiler) ofCore(x *syntax.Call) bool { return cc.defs.get(core).funcs[x.Name] != nil }
+
+func (cc *compiler) oneCall(x *syntax.Call, yes, no target, how leaving) target {
 	if x.Name == "route" {
 		return cc.routeCall(x, yes, no)
 	}
@@ -189,7 +202,15 @@ func (cc *compiler) oneCall(x *syntax.Call, yes, no target) target {
 			cc.temps = temps // what is held of its arguments is wanted by this step alone
 		}
 		cc.waiting = outer
-		cc.place(step{do: f, yes: yes, no: no, keeps: true})
+		keeps := how == leavesResult || !cc.ofCore(x)
+		if inner := f; inner != nil && how == leavesZero && !keeps {
+			f = func(c *Ctx) Result {
+				r := inner(c)
+				c.Return = 0
+				return r
+			}
+		}
+		cc.place(step{do: f, yes: yes, no: no, keeps: keeps})
 	})
 }
 
@@ -319,12 +340,16 @@ func (cc *compiler) callValue(x *syntax.Call) valFn {
 	i, after := cc.temp(), cc.label()
 	cc.inside++
 	cc.unset = append(cc.unset, i)
-	cc.define(cc.entry, cc.callTo(x, after, after))
+	cc.define(cc.entry, cc.callTo(x, after, after, leavesResult))
 	cc.unset = cc.unset[:len(cc.unset)-1]
 	cc.inside--
 	cc.entry = after
+	zero := cc.ofCore(x)
 	cc.front(func(c *Ctx) Result {
 		c.temps[c.base+i] = intOf(int64(c.Return))
+		if zero {
+			c.Return = 0
+		}
 		return 1
 	})
 	return read(i)

@@ -35,6 +35,7 @@ func (cc *compiler) call(x *syntax.Call, no target) callFn {
 		cc.argumentsOf(x)
 		return nil
 	}
+	foldArguments(x)
 	cc.guard(x, d, no)
 	return d.build(cc, x)
 }
@@ -56,6 +57,29 @@ func (cc *compiler) takes(x *syntax.Call, d *funcDef) bool {
 		return false
 	}
 	return true
+}
+
+// foldArguments makes one text or number of each argument that is made of literals only, before the
+// function reads it, as Kamailio does: "a" + "$rU" is a text with a variable in it.
+func foldArguments(x *syntax.Call) {
+	for i, arg := range x.Args {
+		e, ok := arg.(*syntax.Binary)
+		if !ok {
+			continue
+		}
+		v, ok := literal(e)
+		first := e.L
+		for inner, ok := first.(*syntax.Binary); ok; inner, ok = first.(*syntax.Binary) {
+			first = inner.L
+		}
+		switch {
+		case !ok:
+		case v.Kind == intValue:
+			x.Args[i] = &syntax.Int{Pos: first.At(), N: v.N}
+		default:
+			x.Args[i] = &syntax.Str{Pos: first.At(), S: string(v.S)}
+		}
+	}
 }
 
 // Count returns a number of things in words: "1 byte", "2 bytes".

@@ -180,7 +180,9 @@ type Ctx struct {
 	// none or if it is not known.
 	Conn uint64
 
-	// Return is the value that the last route or function returned ($rc, $retcode).
+	// Return is $rc ($retcode): the value that the last route, or function of a module, returned, 0
+	// if there is none. A function of the core sets it to 0 in an expression, and to its result as
+	// the last statement of a route.
 	Return int
 	// Fault says why the last run ended as Faulted. It is nil if it did not. It is made at load,
 	// and so costs nothing.

@@ -199,7 +199,7 @@ func TestVariables(t *testing.T) {
 	f("$ci|$cs|$si|$sp|$du|$dd|$dp|$dP|$ua", "cid-1@x|7|127.0.0.1|15998|<null>|<null>|<null>|<null>|ua/1.0")
 	f("$pr|$proto|$Ri|$Rp|$mt|$cT|$cl|$rb", "udp|udp|127.0.0.1|5060|1|text/plain|4|body")
 	f("$ct|$ou|$oU|$od|$op", "<sip:alice@127.0.0.1:15998>|sip:bob@127.0.0.1:15999;x=1|bob|127.0.0.1|15999")
-	f("$rc|$retcode|$?|$$|$var(x)|$null", "1|1|1|$|0|<null>")
+	f("$rc|$retcode|$?|$$|$var(x)|$null", "0|0|0|$|0|<null>")
 	f("$hdr(x-foo)|$(hdr(X-Foo)[1])|$(hdr(X-Foo)[-1])|$(hdr(X-Foo)[-2])|$(hdr(X-Foo)[2])|$hdr(No)|$hdr(f)",
 		"one|two|two|one|<null>|<null>|\"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1")
 	f("$(rU)x$(rd)", "bobx127.0.0.1")

@@ -284,8 +284,9 @@ func (p *parser) caseHead(c *Case, def *bool) {
 	p.expect(":", "behind case")
 }
 
-// jump reads return, exit, drop or break. Kamailio accepts (), (n) and n behind all of them but
-// break, and uses the value for return only.
+// jump reads return, exit, drop or break. Kamailio accepts () and (n) behind all of them, and n
+// behind all but break. Only the value of return counts. A word behind exit or drop is taken for
+// the next statement, before which a semicolon is missing.
 func (p *parser) jump() Stmt {
 	s := &Jump{Pos: p.t.pos, Word: p.t.text}
 	p.advance()
@@ -302,11 +303,9 @@ func (p *parser) jump() Stmt {
 			p.found.Warnf(s.X.At(), "the value of %s has no effect", s.Word)
 		}
 		s.X = nil
-	} else if s.Word != "return" && s.Word != "break" &&
-		(p.t.kind == tokInt || p.t.kind == tokStr || p.op("-")) {
-		pos := p.t.pos
-		p.expr()
-		p.found.Warnf(pos, "the value of %s has no effect", s.Word)
+	} else if (s.Word == "exit" || s.Word == "drop") && !p.op(";") && !p.op("}") &&
+		p.t.kind != tokIdent {
+		p.found.Warnf(p.expr().At(), "the value of %s has no effect", s.Word)
 	} else if s.Word == "return" && !p.op(";") {
 		if p.op("(") {
 			// return() is the same as return
