@@ -16,6 +16,9 @@ type recordRoute struct {
 	// kind.
 	texts                 []byte
 	user, address, second uint16 // how long the first three are
+	// early is how many bytes of the parameters a preset row has in front of lr: those that were
+	// there before it.
+	early uint16
 }
 
 // recordKind says which address a Record-Route shows.
@@ -66,8 +69,11 @@ func (r *Request) record(kind recordKind, user, address, second, params []byte) 
 	if semicolon {
 		b = append(b, ';')
 	}
-	*rr = recordRoute{kind, append(append(b, params...), more...),
-		uint16(len(user)), uint16(len(address)), uint16(len(second))}
+	*rr = recordRoute{kind: kind, texts: append(append(b, params...), more...),
+		user: uint16(len(user)), address: uint16(len(address)), second: uint16(len(second))}
+	if kind == recordPreset {
+		rr.early = uint16(len(more))
+	}
 	return true
 }
 
@@ -177,12 +183,19 @@ func (c *Core) appendRouteRow(b []byte, m *parser.Message, rr *recordRoute, list
 	if double {
 		b = append(b, ";r2=on"...)
 	}
-	b = c.appendRouteParams(b, m)
+	if rr.kind == recordAdvertised {
+		b = c.appendLR(c.appendFromTag(b, m), m)
+	} else {
+		b = c.appendFromTag(c.appendLR(b, m), m)
+	}
 	return append(append(b, rr.params()...), ">\r\n"...)
 }
 
-// appendRouteParams appends the parameters that each Record-Route of ours has.
-func (c *Core) appendRouteParams(b []byte, m *parser.Message) []byte {
+// The parameters that each Record-Route of ours has. Their order means nothing (RFC 3261 §19.1.4);
+// that it differs by the kind of row is as in Kamailio.
+
+// appendLR appends lr, and the signature if there is one.
+func (c *Core) appendLR(b []byte, m *parser.Message) []byte {
 	b = append(b, ";lr"...)
 	if c.cfg.FullLR {
 		b = append(b, "=on"...)
@@ -191,6 +204,11 @@ func (c *Core) appendRouteParams(b []byte, m *parser.Message) []byte {
 		b = append(append(append(b, ';'), markParam...), '=')
 		b = c.appendMark(b, m.CallID())
 	}
+	return b
+}
+
+// appendFromTag appends ftag, unless append_fromtag is 0.
+func (c *Core) appendFromTag(b []byte, m *parser.Message) []byte {
 	if c.cfg.AppendFromtag {
 		if from, reason := m.From(); reason == parser.OK && !from.Tag.Empty() {
 			b = append(b, ";ftag="...)
@@ -217,8 +235,9 @@ func (c *Core) appendPreset(b []byte, m *parser.Message, rr *recordRoute, secure
 		if len(user) > 0 {
 			b = append(append(b, user...), '@')
 		}
-		b = c.appendRouteParams(append(b, text...), m)
-		b = append(append(b, rr.params()...), ">\r\n"...)
+		params := rr.params()
+		b = append(c.appendFromTag(append(b, text...), m), params[:rr.early]...)
+		b = append(append(c.appendLR(b, m), params[rr.early:]...), ">\r\n"...)
 	}
 	return b
 }

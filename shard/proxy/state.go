@@ -15,7 +15,7 @@ import (
 
 // stateFormat is the version of what saved_write.go, hold_state.go, hold_reply.go and this file
 // write, and part of the arena's layout. Raise it with any change there.
-const stateFormat = 8
+const stateFormat = 9
 
 // stateWriter appends to b.
 type stateWriter struct{ b []byte }
@@ -235,6 +235,7 @@ func (w *stateWriter) recordRoute(rr *recordRoute) {
 	w.number(uint64(rr.user))
 	w.number(uint64(rr.address))
 	w.number(uint64(rr.second))
+	w.number(uint64(rr.early))
 }
 
 func (r *stateReader) recordRoute(bits uint64) (rr recordRoute) {
@@ -246,7 +247,8 @@ func (r *stateReader) recordRoute(bits uint64) (rr recordRoute) {
 	}
 	rr.kind, rr.texts = recordKind(r.byte()), r.text()
 	rr.user, rr.address, rr.second = uint16(r.number()), uint16(r.number()), uint16(r.number())
-	if int(rr.user)+int(rr.address)+int(rr.second) > len(rr.texts) {
+	rr.early = uint16(r.number())
+	if int(rr.user)+int(rr.address)+int(rr.second)+int(rr.early) > len(rr.texts) {
 		r.bad = true
 		return recordRoute{}
 	}
