@@ -89,7 +89,7 @@ func (p *prober) send(w *worker, pr balance.Probe) {
 	branch := fmt.Appendf(nil, "%s%016x", probeBranch, pr.ID)
 	b := p.p.AppendRequest(nil, pr, w.core.SentBy(by), branch)
 	if event := w.program.Event("tm:local-request"); event.HasRoute() {
-		if b = event.RaiseOn(w.ctx, b); b == nil {
+		if b = event.RaiseOn(w.ctx, b, by); b == nil {
 			return // the program drops it, so there will be no answer
 		}
 	}

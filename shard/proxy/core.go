@@ -181,6 +181,7 @@ type Core struct {
 	branching shm.Off         // the same for a branch
 	aside     *aside          // see RequestOf
 	ourOwn    *Request        // see BeginOurs
+	answered  []byte          // the last response that left without a transaction, for the batch
 	finalOf   *parser.Message // the response that Finished is told of; nil if it was made here
 	// concluding is the transaction that Finish is to conclude when the program has ended, nil if
 	// none: a CANCEL ended its last branches, or nothing could be sent.

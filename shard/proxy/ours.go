@@ -32,14 +32,15 @@ func (r *Request) ours() bool { return r.note != nil }
 
 // BeginOurs begins on m, a request to be sent from here, whose first row is its only Via. The
 // request under way, if there is one, stays as it is. note must not be nil; it comes back with the
-// outcome. The caller decides about the request that is returned, and then calls SendOurs.
-func (c *Core) BeginOurs(m *parser.Message, program uint64, note []byte) *Request {
+// outcome. from is the source that programs see. The caller decides about the request that is
+// returned, and then calls SendOurs.
+func (c *Core) BeginOurs(m *parser.Message, program uint64, note []byte,
+	from *netio.Addr) *Request {
 	if c.ourOwn == nil {
 		c.ourOwn = &Request{core: c}
 	}
 	r, concluding, running := c.ourOwn, c.concluding, c.running
-	src := netio.Addr{Family: 4, IP: [16]byte{127, 0, 0, 1}, Port: defaultPort}
-	ok := r.Begin(m, &src, 0)
+	ok := r.Begin(m, from, 0)
 	c.concluding, c.running = concluding, running
 	if !ok {
 		return nil

@@ -27,6 +27,24 @@ func (r *Request) fail(cause Cause) bool {
 	return false
 }
 
+// RelayFailure is what t_relay() returns for the last failure, in Kamailio's numbers: -6 if there
+// was no branch to send, -7 if no listener has the transport, and -478 if the destination cannot
+// be resolved. All others are -1.
+func (r *Request) RelayFailure() int {
+	switch r.lastCause {
+	case NoTarget:
+		return -6
+	case TransportUnavailable:
+		return -7
+	case UnknownScheme:
+		return -478
+	}
+	if causes[r.lastCause].status == 478 {
+		return -478
+	}
+	return -1
+}
+
 // Unfinished reports whether the request is left without an answer and with nothing that could
 // bring one: a Relay failed, or a transaction was made and forgotten. Its caller must not wait for
 // ever, least of all after a 100.

@@ -70,6 +70,7 @@ func (r *Request) Reply(code int, reason, header string) bool {
 // longer than a datagram even without phrase, header and Server.
 func (r *Request) send(code int, reason, header string) bool {
 	c := r.core
+	c.answered = nil
 	switch {
 	case r.IsHTTP():
 		return r.sendHTTP(code, reason, header)
@@ -115,7 +116,20 @@ func (r *Request) send(code int, reason, header string) bool {
 	c.out.Begin(r.Listener, &r.replyTo, 0)
 	c.out.Append(b)
 	c.out.End()
+	c.answered = b
 	r.done = r.done || code >= 200
+	return true
+}
+
+// Answered begins p on the response that has just left without a transaction, parsed into m, for a
+// program that only reads it. It returns false if there is none.
+func (r *Request) Answered(p *Reply, m *parser.Message) bool {
+	c := r.core
+	if c.answered == nil || m.Parse(c.answered) != parser.OK {
+		return false
+	}
+	p.core = c
+	p.Begin(m, &r.replyTo, r.Listener)
 	return true
 }
 

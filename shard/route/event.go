@@ -91,9 +91,9 @@ func (e *Event) Raise(c *Ctx, uri []byte) bool {
 }
 
 // RaiseOn runs the event's route, if there is one, on the request in text, which is about to be
-// sent. It returns the text to send, which the route may have changed, or nil if the route drops
-// the request. A changed text is valid until the batch is released.
-func (e *Event) RaiseOn(c *Ctx, text []byte) []byte {
+// sent by listener by. It returns the text to send, which the route may have changed, or nil if the
+// route drops the request. A changed text is valid until the batch is released.
+func (e *Event) RaiseOn(c *Ctx, text []byte, by int) []byte {
 	if !e.HasRoute() || c.Msg != nil || c.raised == maxRaised {
 		return text
 	}
@@ -101,9 +101,11 @@ func (e *Event) RaiseOn(c *Ctx, text []byte) []byte {
 		c.own = &ownMessage{}
 	}
 	m, r := &c.own.sent, &c.Shard.Core.Request
-	if m.Parse(text) != parser.OK || !r.BeginOwn(m, &ownSource) {
+	if m.Parse(text) != parser.OK || !r.BeginOwn(m, &c.Shard.Listeners[by].Addr) {
 		return text
 	}
+	r.Listener = by
+	r.SetDstURI(m.Bytes(m.URI))
 	c.raised++
 	defer func() { c.raised = 0 }()
 	c.Acted, c.Unanswered, c.ReplyIgnore, c.Conn = false, false, 0, 0

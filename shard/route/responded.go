@@ -22,6 +22,35 @@ type answered struct {
 	reply proxy.Reply
 }
 
+// answerAtHand is where the response is parsed that an event's route runs on.
+func (c *Ctx) answerAtHand() *answered {
+	if c.raised > 0 {
+		return &answered{} // Slow path: the route of another event has the usual one
+	}
+	if c.answered == nil {
+		c.answered = &answered{}
+	}
+	return c.answered
+}
+
+// RaiseAnswered runs the event's route, if there is one, on the response that the request at hand
+// was just answered with, without a transaction. The response has left, so what the route changes
+// of it is lost.
+func (e *Event) RaiseAnswered(c *Ctx) {
+	if !e.HasRoute() || c.Request == nil || c.raised == maxRaised {
+		return
+	}
+	a := c.answerAtHand()
+	if !c.Request.Answered(&a.reply, &a.m) {
+		return
+	}
+	at := &c.answeredAt
+	*at = atHand{Msg: &a.m, Reply: &a.reply, kind: CoreReplyRoute}
+	c.raised++
+	defer func() { c.raised-- }()
+	e.logLimit(c, c.within(e.rt, at))
+}
+
 // Responded runs the route on the response in text, which was made here and has left through tx: in
 // the run at hand, whose variables it sees, or else with those that tx keeps. The response has left,
 // so what the route changes of it is lost.
@@ -34,13 +63,7 @@ func (p *Program) Responded(c *Ctx, tx *txn.Tx, text []byte) {
 	if !e.HasRoute() || c.raised == maxRaised {
 		return
 	}
-	if c.answered == nil {
-		c.answered = &answered{}
-	}
-	a := c.answered
-	if c.raised > 0 {
-		a = &answered{} // Slow path: the route of another event has it
-	}
+	a := c.answerAtHand()
 	if a.m.Parse(text) != parser.OK {
 		return
 	}

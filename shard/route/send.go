@@ -43,11 +43,13 @@ func (c *Ctx) Answered(ok bool) int {
 	return truth(ok)
 }
 
-// Relay is t_relay().
+// Relay is t_relay(). A result below 0 says why nothing was sent, in Kamailio's numbers.
 func (c *Ctx) Relay() int {
-	ok := c.Request.Relay()
-	c.Acted = c.Acted || ok
-	return truth(ok)
+	if !c.Request.Relay() {
+		return c.Request.RelayFailure()
+	}
+	c.Acted = true
+	return 1
 }
 
 // forward is forward(), a relay without a transaction.

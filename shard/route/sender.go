@@ -85,7 +85,14 @@ func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
 	}
 	note := make([]byte, 0, len(s.name)+1+len(x.Note))
 	note = append(append(append(note, s.name...), noteEnd), x.Note...)
-	r := core.BeginOurs(m, p.Hash(), note)
+	e := p.Event("tm:local-request")
+	from := &ownSource
+	by := x.By
+	if e.HasRoute() {
+		by = c.sentBy(m, x)
+		from = &c.Shard.Listeners[by].Addr
+	}
+	r := core.BeginOurs(m, p.Hash(), note, from)
 	if r == nil {
 		return false, 400
 	}
@@ -93,15 +100,46 @@ func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
 		return false, 478
 	}
 	r.ForceListener(x.By)
-	if e := p.Event("tm:local-request"); e.HasRoute() && !e.raiseOurs(c, p, r) {
+	if e.HasRoute() && !e.raiseOurs(c, p, r, by) {
 		return false, 477
 	}
 	return r.SendOurs(), r.FailureStatus()
 }
 
-// raiseOurs runs the event's route on a request that is made here and about to be sent. It returns
-// false if the route drops the request.
-func (e *Event) raiseOurs(c *Ctx, p *Program, r *proxy.Request) (send bool) {
+// sentBy returns the listener that x is likely to leave by: the one that x names, or else the first
+// of the transport that its destination asks for.
+func (c *Ctx) sentBy(m *parser.Message, x *Sending) int {
+	if x.By >= 0 {
+		return x.By
+	}
+	uri := x.Dst
+	if len(uri) == 0 {
+		uri = m.Bytes(m.URI)
+	}
+	if u := c.ParseURI(uri); u != nil {
+		for i := range c.Shard.Listeners {
+			if c.Shard.Listeners[i].Proto == transportOf(u) {
+				return i
+			}
+		}
+	}
+	return 0
+}
+
+// raiseOurs runs the event's route on a request that is made here and about to be sent. The route
+// sees it as received from listener by, and its next hop as $du. It returns false if the route
+// drops the request.
+func (e *Event) raiseOurs(c *Ctx, p *Program, r *proxy.Request, by int) (send bool) {
+	if uri := r.M.Bytes(r.M.URI); r.DstURI() == nil && r.SetDstURI(uri) {
+		defer func() {
+			if bytes.Equal(r.DstURI(), uri) {
+				r.SetDstURI(nil) // else a new $ru would not count
+			}
+		}()
+	}
+	received := r.Listener
+	r.Listener = by
+	defer func() { r.Listener = received }()
 	at := &atHand{Msg: r.M, Request: r, kind: RequestRoute}
 	acted, unanswered := c.Acted, c.Unanswered
 	c.sending = true

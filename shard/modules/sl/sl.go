@@ -15,16 +15,15 @@ func Define(m *route.Module) {
 	sent := m.Count("sent_replies", "Answers without a transaction.")
 	failed := m.Count("failures", "Answers without a transaction that could not be sent.")
 	local := m.Event("sl:local-response",
-		"An answer without a transaction was sent; the route runs on its request.")
+		"An answer without a transaction was sent; the route runs on it. It has left, so what the "+
+			"route changes of it is lost. $si is where it went; Kamailio has no address there.").Also(route.InCoreReply)
 	stateless := func(c *route.Ctx, r route.Result) route.Result {
 		if r <= 0 {
 			failed.Add(c)
 			return r
 		}
 		sent.Add(c)
-		if local.HasRoute() {
-			local.Raise(c, nil)
-		}
+		local.RaiseAnswered(c)
 		return r
 	}
 	code := route.Int("code", 100, 699, "the status", route.Instead(500))

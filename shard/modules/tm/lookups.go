@@ -40,12 +40,10 @@ func lookups(m *route.Module) {
 			return 0 // as exit does
 		})
 	route.Func0(m, "t_release", in,
-		"Gives up a transaction that is not answered yet, without an answer to anybody.",
+		"Gives up a transaction that is not answered yet, without an answer to anybody. True without "+
+			"one.",
 		func(c *route.Ctx) route.Result {
-			if c.Request.Tx == nil {
-				return -1
-			}
-			if c.Request.Forget() {
+			if c.Request.Tx != nil && c.Request.Forget() {
 				c.Acted = true
 			}
 			return 1

@@ -13,7 +13,8 @@ func relays(m *route.Module) {
 	port := route.Optional(route.Special("port", "its port"), struct{}{})
 	m.Func(route.Func{Name: "t_relay", In: in, Args: []route.AnyArg{host, port}, Build: relay,
 		Doc: "Forwards the request statefully: to host and port, or else to $du, or else to the " +
-			"Request-URI."})
+			"Request-URI. Below 0: -6, the branch routes dropped every branch; -7, no listener has the " +
+			"transport; -478, the destination cannot be resolved; -1, anything else."})
 	to := route.Optional(route.Special("destination",
 		`"proto:host:port", known at load`), struct{}{})
 	flags := route.Optional(route.Special("flags",

@@ -34,7 +34,9 @@ func TestInRequestRoute(t *testing.T) {
 	f("t_newtran();", "t_lookup_request()", "1")
 	f("", "t_lookup_cancel()", "-1")
 	f("", "t_relay_cancel()", "1")
-	f("", "t_release()", "-1")
+	f("", "t_release()", "1")
+	f(`$du = "sip:127.0.0.1:5061;transport=sctp";`, "t_relay()", "-7") // these as in Kamailio 5.6.3
+	f(`$ru = "tel:123";`, "t_relay()", "-478")
 	f("t_newtran();", "t_release()", "1")
 	f("t_newtran();", "t_retransmit_reply()", "-1")
 	f(`t_newtran(); t_reply("404", "x");`, "t_retransmit_reply()", "1")
@@ -147,7 +149,7 @@ func TestLocalRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(p.Event("tm:local-request").RaiseOn(b.Ctx, []byte(text))); got != want {
+		if got := string(p.Event("tm:local-request").RaiseOn(b.Ctx, []byte(text), 0)); got != want {
 			t.Errorf("%s sends\n%swant\n%s", body, got, want)
 		}
 	}

@@ -66,10 +66,13 @@ func variables(m *route.Module) {
 				return route.Place{Any: func(c *route.Ctx) route.Value { return on(c, read) }}
 			}})
 	}
-	of("T_req", "The value of a variable for the request of the transaction: $T_req($fU).",
+	of("T_req", "The value of a variable for the request of the transaction: $T_req($fU). In "+
+		"request_route and failure_route that is the request at hand; Kamailio has null there, "+
+		"although nothing else could be meant.",
 		func(c *route.Ctx, read reader) route.Value { return c.OnRequest(nil, read) })
-	of("T_rpl", "The value of a variable for the best response; in a reply route, for the "+
-		"response.",
+	of("T_rpl", "The value of a variable for the best response, as its reply route left it: that "+
+		"is what goes up. (Kamailio has it as received.) In a reply route it is the response at "+
+		"hand; Kamailio has null there, although nothing else could be meant.",
 		func(c *route.Ctx, read reader) route.Value { return c.OnReply(read) })
 	of("T_inv", "The value of a variable for the INVITE that the CANCEL names.",
 		func(c *route.Ctx, read reader) route.Value {
