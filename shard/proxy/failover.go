@@ -376,7 +376,7 @@ func (c *Core) planAgain(tx *txn.Tx, br, next *txn.Branch, sent []byte, to txn.D
 	p.Reset(sent)
 	p.over(to.Addr.Proto)
 	if t != nil && tx.UserFlags&pickedURI != 0 {
-		uri := c.targetURI(c.take(int(m.URI.Len)+64), m.Bytes(m.URI), t)
+		uri := c.targetURI(c.take(int(m.URI.Len)+len(t.URI)+64), m.Bytes(m.URI), t)
 		p.Replace(m.URI.Off, m.URI.Len, uri)
 	}
 	head := c.tx.AppendBranch(c.viaLike(m, br.Listener(), int(to.Listener)), next)

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"strings"
+
 	"viaduct/parser"
 	"viaduct/shard/balance"
 )
@@ -159,7 +161,8 @@ func (r *Request) MarkTarget(to balance.State) bool {
 	return true
 }
 
-// targetURI appends to b uri with the host and port of t (ds_select_domain).
+// targetURI appends to b uri with what the URI of t has behind the user: host, port and parameters
+// (ds_select_domain).
 func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 	var u parser.URI
 	ok := parser.ParseURI(uri, &u) == parser.OK
@@ -173,7 +176,11 @@ func (c *Core) targetURI(b, uri []byte, t *balance.Target) []byte {
 		b = append(b, u.UserBytes()...)
 		b = append(b, '@')
 	}
-	if t.Addr.Family == 0 {
+	rest, plain := strings.CutPrefix(t.URI, "sip:")
+	switch {
+	case plain && scheme == "sip:" && !strings.Contains(rest, "?"):
+		return append(b, rest[strings.IndexByte(rest, '@')+1:]...)
+	case t.Addr.Family == 0:
 		return appendHostOf(b, t)
 	}
 	b = t.Addr.AppendTo(b)

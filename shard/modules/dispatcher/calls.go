@@ -114,7 +114,7 @@ func (x *calls) moved(c *route.Ctx) {
 // over forgets the call at hand.
 func (x *calls) over(c *route.Ctx) route.Result {
 	if x.t == nil {
-		return -1
+		return 1
 	}
 	v, verdict := x.t.Get(c.Msg.CallID(), c.NowMs(), nil)
 	if verdict != table.Done || x.t.Delete(c.Msg.CallID(), c.NowMs()) != table.Done {
@@ -132,7 +132,7 @@ func (x *calls) over(c *route.Ctx) route.Result {
 func (x *calls) update(c *route.Ctx) route.Result {
 	switch method := c.Msg.Method; {
 	case x.t == nil:
-		return -1
+		return 1
 	case c.Request != nil && (method == parser.BYE || method == parser.CANCEL):
 		return x.over(c)
 	case c.Request == nil && c.Msg.Status >= 200 && c.Msg.Status < 300:

@@ -68,7 +68,8 @@ func Define(m *route.Module) {
 	const noDB = "destinations are read from list_file: no database is asked for them"
 	m.IdleText(noDB, "db_url", "table_name", "setid_col", "destination_col", "flags_col",
 		"priority_col", "attrs_col", "ds_db_extra_attrs")
-	const kept = "the list of destinations is kept in the transaction; xavp_dst shows it"
+	const kept = "the list of destinations is kept in the transaction; xavp_dst shows it, and how " +
+		"many there are: $xavp(_dsctx_=>cnt) is null"
 	m.IdleText(kept, "xavp_ctx")
 	m.IdleInt(kept, "xavp_ctx_mode")
 	const since5 = "Kamailio 5.0 has dropped it: xavp_dst shows the destinations, as " +

@@ -23,7 +23,8 @@ const destinations = "1 sip:127.0.0.1:15998 0 9 duid=a;x=1\n" +
 	"4 sip:127.0.0.1:15998;transport=tcp 0 0 z=4\n" +
 	"5 sip:127.0.0.5:7000 0 1 rweight=1\n5 sip:127.0.0.6:7000 0 1 rweight=3\n" +
 	"6 sip:127.0.0.7:7000 0 30 latency=21\n6 sip:127.0.0.8:7000 0 30 latency=91\n" +
-	"7 sip:127.0.0.9\n"
+	"7 sip:127.0.0.9\n" +
+	"8 sip:user@127.0.0.10:7000;transport=udp;x=1 0 0\n"
 
 func bench(t *testing.T, head string) *moduletest.Bench {
 	t.Helper()

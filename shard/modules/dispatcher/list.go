@@ -73,11 +73,37 @@ func lists(m *route.Module) {
 		}})
 
 	number := route.Int("set", 0, 1<<31-1, "the number of the set", route.AsIs)
-	route.Func1(m, "ds_list_exists", route.Anywhere, number, "Tells whether there is a set.",
-		func(c *route.Ctx, set int) route.Result {
-			table := c.Shard.Core.Targets()
-			return route.Truth(table != nil && table.Set(set) != nil)
-		})
+	value := route.Any("set", "its value")
+	exists := func(c *route.Ctx, set int) route.Result {
+		table := c.Shard.Core.Targets()
+		return route.Truth(table != nil && table.Set(set) != nil)
+	}
+	m.Func(route.Func{Name: "ds_list_exists", In: route.Anywhere, Args: []route.AnyArg{number},
+		Doc: "Tells whether there is a set. A value that is no number gives -2.",
+		Build: func(b *route.Build) route.Call {
+			set, ok := number.At(b, 0)
+			if !ok {
+				return nil
+			}
+			if n, known := set.Known(); known {
+				return func(c *route.Ctx) route.Result { return exists(c, n) }
+			}
+			in, ok := value.At(b, 0)
+			if !ok {
+				return nil
+			}
+			return func(c *route.Ctx) route.Result {
+				v, r := in.Get(c)
+				if r <= 0 {
+					return r
+				}
+				n := v.Int()
+				if v.IsNull() || v.IsText() && n == 0 && string(v.S) != "0" {
+					return -2
+				}
+				return exists(c, int(n))
+			}
+		}})
 	m.Alias("ds_list_exists", "ds_list_exist")
 	one := route.Optional(route.Text("uri", "the destination to look at"), nil)
 	route.Func2(m, "ds_is_active", route.Anywhere, number, one,
