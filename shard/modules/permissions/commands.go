@@ -60,8 +60,8 @@ func (p *permissions) commands(m *route.Module) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			switch now := time.Now(); {
-			case *p.file == "" && *p.url == "":
-				return nil, command.Faultf(500, "there is no address_file and no db_url")
+			case *p.file == "" && !isText(*p.url):
+				return nil, command.Faultf(500, "there is no address_file and no table of addresses")
 			case now.Before(p.next):
 				return nil, command.Faultf(500, "ongoing reload")
 			default:
@@ -80,8 +80,8 @@ func (p *permissions) commands(m *route.Module) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			switch now := time.Now(); {
-			case *p.url == "":
-				return nil, command.Faultf(500, "there is no db_url")
+			case !isText(*p.url):
+				return nil, command.Faultf(500, "there is no table of trusted peers")
 			case now.Before(p.nextTrusted):
 				return nil, command.Faultf(500, "ongoing reload")
 			default:

@@ -30,7 +30,9 @@ type permissions struct {
 	list    atomic.Pointer[list]
 	trusted atomic.Pointer[trusted]
 
-	noTrusted error // why there are no peers, for who asks for them
+	// noTrusted says why there are no peers, for who asks for them, and lost that there should be.
+	noTrusted error
+	lost      bool
 
 	mu          sync.Mutex
 	next        time.Time // the list is not reloaded before
@@ -53,6 +55,14 @@ func define(m *route.Module) *permissions {
 	p.delta = m.Duration("reload_delta", time.Second, 5, 0, route.MaxSeconds,
 		"The minimum number of seconds between two reloads of the file.")
 	p.url = m.Text("db_url", "", "Where the tables are: \"text:///FOLDER\".")
+	m.Note("db_url", func(s string, _ int64) string {
+		if s == "" || isText(s) {
+			return ""
+		}
+		return "there are no databases yet, so the tables are not read and all addresses and peers " +
+			"are unknown: write the tables into files of the format of db_text, and " +
+			"\"text:///FOLDER\" here"
+	})
 	p.backends = m.Int("load_backends", 0xffff, 0, 1<<31-1,
 		"What is read, as a sum: 1 the table of addresses, 2 that of trusted peers, 4 the file of "+
 			"rules that allow, 8 that of rules that deny.")
@@ -80,13 +90,16 @@ const (
 	loadTrusted   = 2
 )
 
+// isText tells whether a db_url is a folder of tables.
+func isText(url string) bool { return strings.HasPrefix(url, "text://") }
+
 // load reads the addresses, if there are some.
 func (p *permissions) load() (err error) {
 	var l *list
 	switch {
 	case *p.file != "":
 		l, err = readFile(*p.file)
-	case *p.url != "" && *p.backends&loadAddresses != 0:
+	case isText(*p.url) && *p.backends&loadAddresses != 0:
 		l, err = p.readTable()
 	default:
 		return nil

@@ -141,8 +141,13 @@ func TestMistakes(t *testing.T) {
 	b.Fails("allow_source_address();", `peer_tag_avp is "tag", which allow_source_address cannot write to: `+
 		`name a variable, such as "$avp(x)"`)
 	b.Head = `modparam("permissions", "db_url", "mysql://x")`
-	b.Fails("exit;", `module permissions: db_url is "mysql://x", and there are no databases yet, but for text `+
-		`files: write the table into a file of the format of db_text, and "text:///FOLDER" here`)
+	_, w, err := b.Load(`request_route { allow_trusted(); allow_source_address(); }`)
+	if err != nil || len(w) != 1 || !strings.Contains(fmt.Sprint(w), "there are no databases yet, so the tables are not read") {
+		t.Errorf("a database of MySQL: %v, %v", w, err)
+	}
+	if got := b.Value("$var(r) = allow_trusted(); $var(s) = allow_source_address();", `"$var(r) $var(s)"`); got != "'-1 -1'" {
+		t.Errorf("with a database of MySQL the functions give %s", got)
+	}
 }
 
 func TestCommands(t *testing.T) {

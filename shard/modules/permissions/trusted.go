@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"viaduct/parser"
-	"viaduct/shard/modules/dbtext"
 	"viaduct/shard/route"
 )
 
@@ -40,21 +39,20 @@ var protocols = []string{"any", "udp", "tcp", "tls", "sctp", "ws", "wss", "none"
 // readyTrusted reads the trusted peers. That there is no table of them is no mistake until the
 // script asks for them.
 func (p *permissions) readyTrusted() error {
-	switch _, err := dbtext.Path(*p.url, "trusted"); {
+	switch {
 	case *p.url == "":
 		p.noTrusted = errors.New("there are no trusted peers: write their table into a folder and " +
 			"modparam(\"permissions\", \"db_url\", \"text:///FOLDER\")")
 		return nil
+	case !isText(*p.url):
+		return nil // a warning at the parameter says it
 	case *p.backends&loadTrusted == 0:
 		p.noTrusted = errors.New("load_backends leaves the trusted peers out: it needs 2")
-		return nil
-	case err != nil:
-		p.noTrusted = err
 		return nil
 	}
 	err := p.loadTrusted()
 	if errors.Is(err, fs.ErrNotExist) {
-		p.noTrusted = err
+		p.noTrusted, p.lost = err, true
 		return nil
 	}
 	return err
@@ -145,9 +143,12 @@ func (p *permissions) trustedFunctions(m *route.Module) {
 				b.Errorf(0, "allow_trusted wants the transport behind the address, or neither")
 				return nil
 			}
-			if p.noTrusted != nil {
+			switch {
+			case p.noTrusted != nil && p.lost:
 				b.Errorf(route.WholeCall, "allow_trusted: %s", p.noTrusted)
 				return nil
+			case p.noTrusted != nil:
+				b.Warnf(route.WholeCall, "allow_trusted is never true: %s", p.noTrusted)
 			}
 			source, ok1 := source.At(b, 0)
 			proto, ok2 := proto.At(b, 1)
