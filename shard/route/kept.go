@@ -206,8 +206,8 @@ func (k *Kept) give(x *item, v Value) {
 	}
 }
 
-// Replace gives an item in a list another value, which must not be null. It returns false if there
-// is no room.
+// Replace gives an item in a list another value; null makes it an empty list. It returns false if
+// there is no room.
 func (k *Kept) Replace(i Item, v Value) bool {
 	if !k.fits(len(v.S)) {
 		return false

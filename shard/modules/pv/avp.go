@@ -28,7 +28,8 @@ func (a avpNames) take(s string) error {
 func (a avpNames) define(m *route.Module) {
 	m.Var(route.Var{Name: "avp", Inner: "name", Index: "a number, a variable or *",
 		Doc: "The newest value kept under the name with the transaction; [n] is the one n " +
-			"before it, [*] are all. Assigning adds one, and replaces all of them with [*].",
+			"before it, [-1] the oldest, [*] are all. (In Kamailio 5.6.3 [-1] of several values is " +
+			"null; its cookbook has the oldest.) Assigning adds one, and replaces all of them with [*].",
 		Compile: func(b *route.VarBuild, inner, index string) route.Place {
 			if full, ok := a[inner]; ok {
 				inner = full

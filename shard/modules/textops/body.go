@@ -23,7 +23,8 @@ func bodies(m *route.Module) {
 		func(c *route.Ctx, body, kind []byte) route.Result { return setBody(c, body, kind) })
 	route.Func1(m, "filter_body", route.Anywhere,
 		route.Name("type", "a media type", "the type to keep"),
-		"Keeps only the parts of one type of a multipart body, and removes the multipart form.",
+		"Keeps only the part of one type of a multipart body, and removes the multipart form. "+
+			"False: the body is not multipart, or has no such part.",
 		filterBody)
 	route.Func0(m, "is_audio_on_hold", route.Anywhere,
 		"Tells whether the SDP puts an audio stream on hold: sendonly, inactive, or to no address.",

@@ -35,11 +35,12 @@ func onHold(c *route.Ctx) route.Result {
 	return -1
 }
 
-// filterBody is filter_body. Content-Type goes on to say multipart, as in Kamailio.
+// filterBody is filter_body. Content-Type goes on to say multipart, and there is nothing to filter
+// in a body of one part, both as in Kamailio.
 func filterBody(c *route.Ctx, kind string) route.Result {
 	body := c.Msg.Body()
 	if len(c.Boundary()) == 0 {
-		return route.Truth(hasBody(c, kind) > 0)
+		return -1
 	}
 	var keep route.BodyPart
 	found := false
