@@ -86,6 +86,23 @@ func (*noCopy) Unlock() {}
 // Bytes is the piece of the message that s names.
 func (m *Message) Bytes(s Span) []byte { return s.Of(m.Raw) }
 
+// FieldBody is what a header row has behind the colon and white space, up to its line end: its value
+// with the blanks that stand behind it. An empty value has none.
+func (m *Message) FieldBody(h *Header) Span {
+	s := h.Value
+	if s.Len == 0 {
+		return s
+	}
+	end := h.Line.End()
+	if end > s.End() && m.Raw[end-1] == '\n' {
+		if end--; end > s.End() && m.Raw[end-1] == '\r' {
+			end--
+		}
+	}
+	s.Len = end - s.Off
+	return s
+}
+
 // MethodBytes is the method as written in the request line; empty in a response.
 func (m *Message) MethodBytes() []byte { return m.MethodName.Of(m.Raw) }
 

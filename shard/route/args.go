@@ -75,6 +75,36 @@ func OptionalVar[T any](a Arg[T], def *T) Arg[T] {
 	return a
 }
 
+// Lenient makes a an argument of which Kamailio takes any literal at load: one that is wrong is a
+// warning, and the call has the result r. A start that is refused for one odd line, perhaps of a
+// route that never runs, would keep a file from moving here.
+func Lenient[T any](a Arg[T], r Result) Arg[T] {
+	inner := a.at
+	a.at = func(b *Build, i int) (Input[T], bool) {
+		errs := &b.cc.ld.Findings.Errors
+		n := len(*errs)
+		in, ok := inner(b, i)
+		if ok || i >= b.Args() || !b.literal(i) {
+			return in, ok
+		}
+		for _, e := range (*errs)[n:] {
+			b.cc.ld.warnf(e.Pos, "%s; Kamailio takes it, and the call is %d", e.Text, r)
+		}
+		*errs = (*errs)[:n]
+		return Input[T]{read: func(*Ctx) (v T, _ Result) { return v, r }}, true
+	}
+	return a
+}
+
+// literal reports whether an argument is a number, or a text without variables.
+func (b *Build) literal(i int) bool {
+	if s, ok := b.Literal(i); ok {
+		return !hasVariable(s)
+	}
+	_, ok := constant(b.x.Args[i])
+	return ok
+}
+
 // spoken returns what a message calls an argument. A name with an underscore comes from Kamailio's
 // manual and is not a word, so it goes without an article.
 func spoken(name string) string {
@@ -177,6 +207,22 @@ func Parsed[T any](name, wants, wrong, doc string, parse func(s string) (T, bool
 			b.Errorf(i, "%s: %s %s", b.Name(), Quote(s), wrong)
 		}
 		return Input[T]{v: v}, ok
+	})
+}
+
+// ParsedWarn is Parsed for a text that Kamailio takes in any case: what is said of one that makes no
+// sense is a warning. It is "" for one that does.
+func ParsedWarn[T any](name, wants, doc string, parse func(s string) (T, string)) Arg[T] {
+	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
+		s, ok := b.Known(i, wants)
+		if !ok {
+			return Input[T]{}, false
+		}
+		v, odd := parse(s)
+		if odd != "" {
+			b.Warnf(i, "%s: %s %s", b.Name(), Quote(s), odd)
+		}
+		return Input[T]{v: v}, true
 	})
 }
 

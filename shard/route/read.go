@@ -111,16 +111,16 @@ func (c *Ctx) Body() ([]byte, bool) {
 	return b, len(b) > 0 || c.Request != nil && c.Request.IsHTTP()
 }
 
-// First returns the value of the first header of a kind.
+// First returns the first header of a kind, with the blanks behind its value, as in Kamailio.
 func (c *Ctx) First(k parser.Kind) ([]byte, bool) {
 	i := c.Msg.First(k)
 	if i < 0 {
 		return nil, false
 	}
-	return c.Msg.Bytes(c.Msg.Headers[i].Value), true
+	return c.Msg.Bytes(c.Msg.FieldBody(&c.Msg.Headers[i])), true
 }
 
-// Header returns the value of header number at among those called name. 0 is the first, and -1 the
+// Header returns what First does of header number at among those called name. 0 is the first, and -1 the
 // last.
 func (c *Ctx) Header(name string, at int) ([]byte, bool) {
 	m := c.Msg
@@ -140,7 +140,7 @@ func (c *Ctx) Header(name string, at int) ([]byte, bool) {
 	if i < 0 {
 		return nil, false
 	}
-	return m.Bytes(m.Headers[i].Value), true
+	return m.Bytes(m.FieldBody(&m.Headers[i])), true
 }
 
 // SourceIP returns the address that the message came from, without brackets (5.6.3). The text is

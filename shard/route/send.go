@@ -281,6 +281,16 @@ func (c *Ctx) Edit(old parser.Span, text []byte) Result {
 	return truth(c.Request.Edit(old, text))
 }
 
+// Edited tells whether there is an edit of old.
+func (c *Ctx) Edited(old parser.Span) bool {
+	if c.Request == nil {
+		_, is := c.Reply.Edited(old)
+		return is
+	}
+	_, is := c.Request.Edited(old)
+	return is
+}
+
 // Insert is Edit that removes nothing. It inserts text at an offset of Msg.
 func (c *Ctx) Insert(at uint32, text []byte) Result { return c.Edit(parser.Span{Off: at}, text) }
 

@@ -52,7 +52,7 @@ func flags(m *route.Module) {
 	name := route.Text("flag", "USE_UAC_FROM, USE_UAC_TO or UAC_AUTH")
 	route.Func1(m, "msg_iflag_set", route.Anywhere, name,
 		"Sets an internal flag of the message, which only msg_iflag_is_set reads. False: there is "+
-			"no such flag.",
+			"no such flag. Kamailio 5.6.3 is true then, and crashes when the message leaves.",
 		func(c *route.Ctx, name []byte) route.Result {
 			bit := names[string(name)]
 			return route.Truth(bit != 0 && keep(c, &internalKey, kept(c, &internalKey)|bit) > 0)

@@ -24,8 +24,8 @@ func (h *module) table(b *route.Build, i int) (x tableArg, ok bool) {
 	}
 	if name, known := x.name.Known(); known {
 		if x.known = h.byName[string(name)]; x.known == nil {
-			b.Errorf(i, "%s: %s", b.Name(), h.noTable(string(name)))
-			return x, false
+			b.Warnf(i, "%s: %s; Kamailio takes it, and the call is false", b.Name(),
+				h.noTable(string(name)))
 		}
 	}
 	return x, true
@@ -51,13 +51,13 @@ var (
 	ttlArg    = route.Int("seconds", -1<<31, 1<<31-1, "after how many seconds the entry ends; 0: "+
 		"as the table says",
 		route.AsIs)
-	wordArg = route.Enum("operator", "one of re, sw, eq and ne",
+	wordArg = route.Lenient(route.Enum("operator", "one of re, sw, eq and ne",
 		"is no operator: it is re, sw, eq or ne", "how they are compared",
 		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"},
-		route.Word[string]{Word: "eq", Value: "eq"}, route.Word[string]{Word: "ne", Value: "ne"})
-	removeArg = route.Enum("operator", "re or sw", "is no operator here: it is re or sw",
-		"how they are compared",
-		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"})
+		route.Word[string]{Word: "eq", Value: "eq"}, route.Word[string]{Word: "ne", Value: "ne"}), -1)
+	removeArg = route.Lenient(route.Enum("operator", "re or sw",
+		"is no operator here: it is re or sw", "how they are compared",
+		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"}), -1)
 	patternArg = route.Text("value", "what to compare with")
 	iterName   = route.Name("iterator", "the name of an iterator", "the name of the iterator")
 	joinedArg  = route.Special("table", "the table and the key or pattern, \"NAME=>KEY\"")
@@ -222,7 +222,7 @@ func (h *module) compared(m *route.Module, name, doc string, op route.Arg[string
 			table, ok1 := h.table(b, 0)
 			word, ok2 := op.At(b, 1)
 			arg, ok3 := patternArg.At(b, 2)
-			w, _ := word.Known()
+			w, isWord := word.Known()
 			if s, known := arg.Known(); known && w == "re" && ok2 && ok3 {
 				if _, err := route.CompilePattern(string(s), route.Cased); err != nil {
 					b.Errorf(2, "%s: %s", b.Name(), err)
@@ -234,7 +234,7 @@ func (h *module) compared(m *route.Module, name, doc string, op route.Arg[string
 			}
 			return h.walk(b, do, func(c *route.Ctx) (*htable, test, route.Result) {
 				t := table.get(c)
-				if t == nil {
+				if t == nil || !isWord {
 					return nil, test{}, -1
 				}
 				s, r := arg.Get(c)

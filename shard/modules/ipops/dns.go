@@ -26,6 +26,7 @@ const (
 // The results that are below 1, as in Kamailio.
 const (
 	noMatch   = -1
+	noRecords = -3
 	noAddress = -3 // what is held against the name is none
 	noName    = -4
 )
@@ -58,14 +59,16 @@ func dns(m *route.Module) {
 		route.Wait2(m, fn, route.Anywhere, route.Spent(route.Text(arg, "the name")), id, doc,
 			func(_ *route.Ctx, q *ask.Question, name, _ []byte) route.Result { return s.ask(q, kind, name) },
 			func(c *route.Ctx, a *ask.Answer, _, id []byte) route.Result {
-				kept.Of(c).set(kind, id).read(kind, a)
-				return route.Truth(a.Err == nil)
+				if kept.Of(c).set(kind, id).read(kind, a) == 0 {
+					return noRecords
+				}
+				return 1
 			})
 	}
 	query("srv_query", 'S', "service", "Looks up the SRV records of a name such as "+
-		"_sip._udp.example.com, for $srvquery(id=>...). It is true if there are none.")
+		"_sip._udp.example.com, for $srvquery(id=>...). -3: there are none.")
 	query("naptr_query", 'N', "domain", "Looks up the NAPTR records of a domain, for "+
-		"$naptrquery(id=>...). It is true if there are none.")
+		"$naptrquery(id=>...). -3: there are none.")
 	address := route.Text("address", "the address")
 	for _, fn := range [...]string{"dns_sys_match_ip", "dns_int_match_ip"} {
 		route.Wait2(m, fn, route.Anywhere, name, address,

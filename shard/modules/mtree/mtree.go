@@ -88,7 +88,7 @@ func Define(m *route.Module) {
 	mode := route.Int("mode", 0, 2, "2: the values of all prefixes", route.AsIs)
 	m.Func(route.Func{Name: "mt_match", In: route.Anywhere, Args: []route.AnyArg{name, key, mode},
 		Doc: "Finds the value of the longest prefix of a text. False: there is none, there is no " +
-			"such tree, or the text has a character that no prefix may have.",
+			"such tree, or the text has a character that no prefix may have where the tree goes on.",
 		Build: func(b *route.Build) route.Call {
 			name, ok1 := name.At(b, 0)
 			key, ok2 := key.At(b, 1)

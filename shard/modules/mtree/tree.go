@@ -196,7 +196,7 @@ func (t *tree) walk(key []byte, f func(n int, values []value)) bool {
 	for i, c := range key {
 		x := t.index[c]
 		if x == noIndex {
-			return false
+			return at != 0 && !t.goesOn(at)
 		}
 		if at = t.next[int(at)*t.width+int(x)]; at == 0 {
 			break
@@ -206,6 +206,16 @@ func (t *tree) walk(key []byte, f func(n int, values []value)) bool {
 		}
 	}
 	return true
+}
+
+// goesOn tells whether a node has further ones.
+func (t *tree) goesOn(at int32) bool {
+	for _, next := range t.next[int(at)*t.width : int(at+1)*t.width] {
+		if next != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // each calls f with all prefixes, in order.

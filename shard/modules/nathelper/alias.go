@@ -34,11 +34,15 @@ type alias struct {
 }
 
 // addAlias puts one into the Contact a, whose URI is u. One that is there leads on from there, to
-// who has seen the Contact before.
+// who has seen the Contact before. It is false if the Contact was changed as a whole before, as in
+// Kamailio: the first change stays.
 func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, x *alias) int {
 	out := c.Room()
-	if len(u.Raw)+len(x.name)+80 > cap(out) {
+	if len(u.Raw)+len(x.name)+80 > cap(out) || changed(c, a, u) {
 		return -1
+	}
+	if !x.last && a.Bracket {
+		return c.Insert(aliasPlace(a, u), x.append(out))
 	}
 	if !a.Bracket {
 		out = append(out, '<') // the parameters behind are the header field's (RFC 3261 §20.10)
@@ -71,6 +75,33 @@ func addAlias(c *route.Ctx, a *parser.NameAddr, u *parser.URI, x *alias) int {
 		out = append(out, '>')
 	}
 	return c.Edit(a.URI, out)
+}
+
+// aliasPlace is the offset in front of the parameters of a Contact's URI, where add_contact_alias
+// puts an alias.
+func aliasPlace(a *parser.NameAddr, u *parser.URI) uint32 {
+	switch {
+	case !u.Params.Empty():
+		return a.URI.Off + u.Params.Off
+	case u.HasHeaders:
+		return a.URI.Off + u.Headers.Off - 1
+	}
+	return a.URI.End()
+}
+
+// changed tells whether fix_nated_contact or set_contact_alias has changed a Contact.
+func changed(c *route.Ctx, a *parser.NameAddr, u *parser.URI) bool {
+	return c.Edited(a.URI) || c.Edited(hostPort(a, u))
+}
+
+// hostPort is where host and port of a Contact stand.
+func hostPort(a *parser.NameAddr, u *parser.URI) parser.Span {
+	end := u.Host.End()
+	if int(end) < len(u.Raw) && u.Raw[end] == ':' {
+		for end++; int(end) < len(u.Raw) && u.Raw[end] >= '0' && u.Raw[end] <= '9'; end++ {
+		}
+	}
+	return parser.Span{Off: a.URI.Off + u.Host.Off, Len: end - u.Host.Off}
 }
 
 func (x *alias) append(out []byte) []byte {
@@ -139,7 +170,7 @@ func named(u *parser.URI) bool {
 	return ok || u.Scheme == parser.SIPS
 }
 
-// takeAlias is handle_ruri_alias(). An alias without a tilde is somebody else's (5.6.3).
+// takeAlias is handle_ruri_alias().
 func takeAlias(c *route.Ctx, name string, last bool) route.Result {
 	u := c.RequestURI()
 	if u == nil {
@@ -176,12 +207,16 @@ func takeAlias(c *route.Ctx, name string, last bool) route.Result {
 	return c.SetDstURI(dst)
 }
 
-// aliasURI is where an alias leads. The result is 2 where the value is somebody else's.
+// shortestAlias is the length below which a value is no alias, "a~5~1": as in Kamailio it counts as
+// none.
+const shortestAlias = 5
+
+// aliasURI is where an alias leads. The result is 2 where the value is too short to be one.
 func aliasURI(c *route.Ctx, value []byte) ([]byte, route.Result) {
-	host, value, ok1 := bytes.Cut(value, []byte{'~'})
-	if !ok1 {
+	if len(value) < shortestAlias {
 		return nil, 2
 	}
+	host, value, _ := bytes.Cut(value, []byte{'~'})
 	portText, proto, ok2 := bytes.Cut(value, []byte{'~'})
 	ip, isAddr := addrOf(host)
 	port := route.Atoi(portText)

@@ -49,8 +49,9 @@ func Define(m *route.Module) {
 		Build: func(b *route.Build) route.Call {
 			text, ok := address.At(b, 0)
 			if s, known := text.Known(); ok && known {
-				if _, ok = addrOf(s); !ok {
-					b.Errorf(0, "is_rfc1918: %s is no address", route.Quote(string(s)))
+				if _, isAddr := addrOf(s); !isAddr {
+					b.Warnf(0, "is_rfc1918: %s is no address, and the call is false; write one such as "+
+						"\"10.0.0.1\", or a variable", route.Quote(string(s)))
 				}
 			}
 			if !ok {
@@ -67,19 +68,21 @@ func Define(m *route.Module) {
 		}})
 
 	const in = route.Anywhere &^ (route.InFailure | route.InOnsend)
-	port := route.Optional(route.Int("port", 1, 65535, "its port"), 0)
+	port := route.Optional(route.Lenient(route.Int("port", 1, 65535, "its port"), -1), 0)
 	proto := route.Optional(route.Text("protocol", "and protocol"), nil)
 	m.Func(route.Func{Name: "add_contact_alias", In: in,
 		Args: []route.AnyArg{route.Optional(address, nil), port, proto},
 		Doc: "Adds an alias to the Contact: the source, or an address. 2: the Contact names the " +
-			"source already, its transport included.",
+			"source already, its transport included. False: there is none, or " +
+			"fix_nated_contact or set_contact_alias has changed it before.",
 		Build: func(b *route.Build) route.Call {
 			return contactAlias(b, *name, address, port, proto)
 		}}).ThroughRoutes(route.InFailure)
 	trim := route.Optional(route.Int("trim", 0, 1, "1: existing aliases are "+
 		"removed first", route.AsIs), 0)
 	route.Func1(m, "set_contact_alias", in, trim,
-		"Adds the source to the Contact as an alias, after its other parameters.",
+		"Adds the source to the Contact as an alias, after its other parameters. False: there is "+
+			"none, or this or fix_nated_contact has changed it before.",
 		func(c *route.Ctx, trim int) route.Result {
 			a, u := contact(c)
 			if u == nil {
@@ -92,11 +95,14 @@ func Define(m *route.Module) {
 	mode := route.Optional(route.Int("mode", 0, 1,
 		"1: the last alias, which set_contact_alias added", route.AsIs), 0)
 	route.Func1(m, "handle_ruri_alias", route.InRequest|route.InBranch, mode,
-		"Sets $du to the first alias of the Request-URI, and removes that alias. 2: there is none.",
+		"Sets $du to the first alias of the Request-URI, and removes that alias. 2: there is none, "+
+			"or it is shorter than a~5~1. False: it is none that leads anywhere; the Request-URI "+
+			"then stays as it is, where Kamailio writes a colon into it.",
 		func(c *route.Ctx, mode int) route.Result { return takeAlias(c, *name, mode == 1) }).
 		ThroughRoutes(route.InFailure)
 	route.Func0(m, "fix_nated_contact", in,
-		"Replaces host and port of each Contact by the source.", fixContact).
+		"Replaces host and port of each Contact by the source. False: there is none, or this or "+
+			"set_contact_alias has changed it before.", fixContact).
 		ThroughRoutes(route.InFailure)
 	register(m, received)
 	sdp(m, marker, old)
@@ -280,20 +286,22 @@ func fixContact(c *route.Ctx) int {
 		if u == nil {
 			continue
 		}
+		if changed(c, &a, u) {
+			return -1 // as in Kamailio: the first change stays
+		}
 		found = true
-		end := u.Host.End()
-		if int(end) < len(u.Raw) && u.Raw[end] == ':' {
-			for end++; int(end) < len(u.Raw) && u.Raw[end] >= '0' && u.Raw[end] <= '9'; end++ {
-			}
+		at, old, front := hostPort(&a, u), a.URI, u.Raw[:u.Host.Off]
+		back := u.Raw[at.End()-a.URI.Off:]
+		if c.Edited(parser.Span{Off: aliasPlace(&a, u)}) {
+			old, front, back = at, nil, nil // the alias of add_contact_alias stays
 		}
 		out := c.Room()
 		if len(u.Raw)+64 > cap(out) {
 			return -1
 		}
-		out = append(out, u.Raw[:u.Host.Off]...)
-		out = route.AppendHost(out, src.Addr())
-		out = append(strconv.AppendUint(append(out, ':'), uint64(src.Port()), 10), u.Raw[end:]...)
-		if r := c.Edit(a.URI, out); r < 0 {
+		out = append(route.AppendHost(append(out, front...), src.Addr()), ':')
+		out = append(strconv.AppendUint(out, uint64(src.Port()), 10), back...)
+		if r := c.Edit(old, out); r < 0 {
 			return r
 		}
 	}

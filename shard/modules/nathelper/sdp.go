@@ -26,7 +26,7 @@ func sdp(m *route.Module, marker *string, old *bool) {
 		}
 		return ""
 	})
-	flags := route.Int("flags", 0, 15, "the sum of the changes to make")
+	flags := route.Int("flags", 0, 1<<31-1, "the sum of the changes to make")
 	address := route.Text("address", "the address to write; without it, the source")
 	m.Func(route.Func{Name: "fix_nated_sdp", In: route.Anywhere &^ route.InOnsend,
 		Args: []route.AnyArg{flags, route.Optional(address, nil)},
@@ -43,6 +43,10 @@ func sdp(m *route.Module, marker *string, old *bool) {
 			}
 			if !ok1 || !ok2 {
 				return nil
+			}
+			if n, known := bits.Known(); known && n > 15 {
+				b.Warnf(0, "fix_nated_sdp: the flags are %d, and the bits above 8 have no meaning: "+
+					"write a sum of 1, 2, 4 and 8", n)
 			}
 			return func(c *route.Ctx) route.Result {
 				n, r := bits.Get(c)

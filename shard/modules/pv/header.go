@@ -42,13 +42,13 @@ func allHeaders(c *route.Ctx, name string) ([]byte, bool) {
 	if i < 0 {
 		return nil, false
 	}
-	first, next := m.Bytes(m.Headers[i].Value), m.HeaderByName(name, i+1)
+	first, next := m.Bytes(m.FieldBody(&m.Headers[i])), m.HeaderByName(name, i+1)
 	if next < 0 {
 		return first, true
 	}
 	b := append(c.Room(), first...)
 	for ; next >= 0; next = m.HeaderByName(name, next+1) {
-		b = append(append(b, ','), m.Bytes(m.Headers[next].Value)...)
+		b = append(append(b, ','), m.Bytes(m.FieldBody(&m.Headers[next]))...)
 	}
 	return built(c, b)
 }

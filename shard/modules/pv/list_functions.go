@@ -3,6 +3,7 @@ package pv
 import (
 	"bytes"
 	"math"
+	"strings"
 
 	"viaduct/shard/route"
 )
@@ -75,8 +76,9 @@ func (l listKind) functions(m *route.Module) {
 func explode(m *route.Module, l listKind) {
 	params := route.Text("params", "name=value;name=value")
 	route.Func2(m, l.name+"_params_explode", route.Anywhere, params, rootArg,
-		"Makes a list of parameters.", func(c *route.Ctx, params, root []byte) route.Result {
-			if len(bytes.TrimSpace(params)) == 0 {
+		"Makes a list of parameters. False: the text is no such list; one semicolon may stand at its "+
+			"end. A comma ends it.", func(c *route.Ctx, params, root []byte) route.Result {
+			if len(params) == 0 || !wellFormed(params) {
 				return -1
 			}
 			k, rk := c.Kept(), route.KeyOf(root)
@@ -86,9 +88,7 @@ func explode(m *route.Module, l listKind) {
 			in := k.Push(l.list, &rk, route.Null)
 			for in != 0 && len(params) > 0 {
 				var name, value []byte
-				if name, value, params = nextParam(params); len(name) == 0 {
-					continue
-				}
+				name, value, params, _ = nextParam(params)
 				key := route.KeyOf(name)
 				if k.PushLast(in, &key, route.TextValue(value)) == 0 {
 					return -1
@@ -116,32 +116,59 @@ func explode(m *route.Module, l listKind) {
 		})
 }
 
-// nextParam takes the first parameter off a list. A value may stand in quotes, and semicolons in
-// there.
-func nextParam(s []byte) (name, value, rest []byte) {
-	end := bytes.IndexByte(s, ';')
-	eq := bytes.IndexByte(s, '=')
-	if end < 0 {
-		end = len(s)
+// wellFormed tells whether nextParam can read a whole list.
+func wellFormed(s []byte) bool {
+	if strings.IndexByte(blanks, s[0]) >= 0 {
+		return false
 	}
-	if eq < 0 || eq > end {
-		return bytes.TrimSpace(s[:end]), nil, s[min(end+1, len(s)):]
-	}
-	name = bytes.TrimSpace(s[:eq])
-	v := bytes.TrimLeft(s[eq+1:], " \t\r\n")
-	if len(v) > 0 && (v[0] == '"' || v[0] == '\'') {
-		if q := bytes.IndexByte(v[1:], v[0]); q >= 0 {
-			value, v = v[1:q+1], v[q+2:]
-			if end = bytes.IndexByte(v, ';'); end < 0 {
-				end = len(v)
-			}
-			return name, value, v[min(end+1, len(v)):]
+	for ok := true; len(s) > 0; {
+		if _, _, s, ok = nextParam(s); !ok {
+			return false
 		}
 	}
-	if end = bytes.IndexByte(v, ';'); end < 0 {
-		end = len(v)
+	return true
+}
+
+// nextParam takes the first parameter off a list, which a comma ends. A value may stand in quotes,
+// and semicolons in there. It returns false for what is no parameter.
+func nextParam(s []byte) (name, value, rest []byte, ok bool) {
+	i := bytes.IndexAny(s, "=;,"+blanks)
+	if i < 0 {
+		return s, nil, nil, true
 	}
-	return name, bytes.TrimSpace(v[:end]), v[min(end+1, len(v)):]
+	name, s = s[:i], bytes.TrimLeft(s[i:], blanks)
+	if len(name) == 0 {
+		return nil, nil, nil, false
+	}
+	if len(s) > 0 && s[0] == '=' {
+		s = bytes.TrimLeft(s[1:], blanks)
+		switch {
+		case len(s) == 0: // a value that is empty may stand at the end alone
+		case s[0] == '"' || s[0] == '\'':
+			end := bytes.IndexByte(s[1:], s[0])
+			if end < 0 {
+				return nil, nil, nil, false
+			}
+			value, s = s[1:end+1], s[end+2:]
+		default:
+			end := bytes.IndexAny(s, ";,"+blanks)
+			if end < 0 {
+				end = len(s)
+			}
+			if value, s = s[:end], s[end:]; end == 0 {
+				return nil, nil, nil, false
+			}
+		}
+		s = bytes.TrimLeft(s, blanks)
+	}
+	switch {
+	case len(s) == 0 || s[0] == ',':
+		return name, value, nil, true
+	case s[0] != ';':
+		return nil, nil, nil, false
+	}
+	rest = bytes.TrimLeft(s[1:], blanks)
+	return name, value, rest, len(rest) > 0 || len(s) == 1
 }
 
 // print declares pv_NAME_print.

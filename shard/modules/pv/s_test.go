@@ -33,7 +33,7 @@ func TestTexts(t *testing.T) {
 	f("hello", "{s.substr, 1 , 9 }", "'ello'")
 	f("hello", "{s.substr,$var(n),$(var(x){s.len})}", "'llo'")
 	f("hello", "{s.substr,1,3}{s.substr,1,1}{s.len}", "1")
-	if got := b.Value("", `"<$(hdr(X-Foo)[-1]{s.len})|$(hdr(None){s.len})>"`); got != "'<3|>'" {
+	if got := b.Value("", `"<$(hdr(X-Foo)[-1]{s.len})|$(hdr(None){s.len})>"`); got != "'<4|>'" {
 		t.Errorf("in a text: %s", got)
 	}
 	b.Fails(`see($(rU{s.lenn}));`, "unknown transformation {s.lenn}; did you mean s.len?")

@@ -73,8 +73,8 @@ func Define(m *route.Module) {
 			if s, ok := pattern.Known(); ok {
 				var err error
 				if known, err = pcre.Compile(string(s), flags); err != nil {
-					b.Errorf(1, "pcre_match: %s", err)
-					return nil
+					b.Warnf(1, "pcre_match: %s; Kamailio takes it, and the call is -4", err)
+					return func(*route.Ctx) route.Result { return badPattern }
 				}
 			}
 			return func(c *route.Ctx) route.Result {

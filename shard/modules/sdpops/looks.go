@@ -79,8 +79,8 @@ func looks(m *route.Module) {
 		})
 	route.Func2(m, "sdp_get_line_startswith", route.Anywhere, into,
 		route.Text("prefix", "what it begins with"),
-		"Stores the first line with that prefix in a variable. -1: there is none, -2: there is no "+
-			"body.",
+		"Stores the first line with that prefix in a variable. -1: there is none, or the prefix is "+
+			"empty, -2: there is no body.",
 		func(c *route.Ctx, into *route.Place, prefix []byte) route.Result {
 			at, ok := c.SDP()
 			if !ok {
@@ -88,7 +88,7 @@ func looks(m *route.Module) {
 			}
 			found := route.Result(-1)
 			lines(c, at, func(l []byte, _ span) bool {
-				if bytes.HasPrefix(l, prefix) {
+				if len(prefix) > 0 && bytes.HasPrefix(l, prefix) {
 					found = into.Put(c, route.TextValue(l))
 					return false
 				}

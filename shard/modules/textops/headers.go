@@ -31,13 +31,14 @@ func patternOf(name, doc string, how route.PatternFlag) route.Arg[*regexp.Regexp
 
 // computed is a pattern that holds variables.
 func computed(name, doc string) route.Arg[*regexp.Regexp] {
-	return route.Pattern(name, doc, route.Lines)
+	return route.Lenient(route.Pattern(name, doc, route.Lines), -1)
 }
 
 // header is the name of a header field.
 func header(doc string) route.Arg[string] {
-	return route.Parsed("hname", "the name of a header field", "is no name of a header field", doc,
-		func(s string) (string, bool) { return s, route.IsToken(s) })
+	return route.Lenient(route.Parsed("hname", "the name of a header field",
+		"is no name of a header field, write one without a colon, such as \"X-Side\"", doc,
+		func(s string) (string, bool) { return s, route.IsToken(s) }), -1)
 }
 
 const nameDoc = "the name of a header field, or its compact form"
@@ -70,8 +71,9 @@ func headers(m *route.Module) {
 		"Removes all headers of a name. False: there is none.",
 		func(c *route.Ctx, name string) route.Result { return removeNamed(c, name) })
 	named := route.Phrase("hname", "the name of a header field")
-	route.Func1(m, "remove_hf_pv", route.Anywhere, named, "The same as remove_hf, with variables.",
-		func(c *route.Ctx, name string) route.Result { return removeNamed(c, name) })
+	route.Func1(m, "remove_hf_pv", route.Anywhere, named,
+		"The same as remove_hf, with variables, and true also if there is none.",
+		func(c *route.Ctx, name string) route.Result { return max(removeNamed(c, name), 1) })
 	re := "the pattern for the names"
 	remove := func(c *route.Ctx, re *regexp.Regexp) route.Result {
 		return removeMatching(c, re, nil)
@@ -90,13 +92,13 @@ func headers(m *route.Module) {
 		route.Int("index", -1<<15, 1<<15,
 			"which of them, from 0; below 0: from the last, which is -1", route.AsIs),
 		"Removes one header of a name.", removeIndex)
-	op := route.Enum("op", "an operator", "is no operator", "eq, ne, sw, in, re or fm",
-		operators...)
+	op := route.Lenient(route.Enum("op", "an operator",
+		"is no operator: it is eq, ne, sw, in, re or fm", "eq, ne, sw, in, re or fm", operators...), -1)
 	route.Func3(m, "remove_hf_match", route.Anywhere, header(nameDoc), op,
 		route.Text("value", "what the value is compared with"),
 		"Removes the headers of a name whose value equals a text (eq), differs from it (ne), "+
 			"starts with it (sw), contains it (in), or matches it (re, or fm "+
-			"as fnmatch).", removeMatch)
+			"as fnmatch). -2: there is none.", removeMatch)
 
 	route.Func1(m, "is_present_hf", route.Anywhere, header(nameDoc),
 		"Tells whether there is a header of the name.",
@@ -131,9 +133,8 @@ func addRows(b *route.Build, behind bool) route.Call {
 		return nil
 	}
 	if s, known := rows.Known(); known && !isRows(s) {
-		b.Errorf(0, `%s: %s is no header row such as "X-Side: out\r\n"`, b.Name(),
-			route.Quote(string(s)))
-		return nil
+		b.Warnf(0, `%s: %s is no header row such as "X-Side: out\r\n", and the call is false`,
+			b.Name(), route.Quote(string(s)))
 	}
 	name, ok := route.Optional(header(nameDoc), "").At(b, 1)
 	if !ok {
@@ -237,10 +238,10 @@ var operators = []route.Word[operator]{
 }
 
 func removeMatch(c *route.Ctx, name string, is operator, with []byte) route.Result {
-	found := route.Result(-1)
+	found := route.Result(-2)
 	for i := c.Msg.HeaderByName(name, 0); i >= 0; i = c.Msg.HeaderByName(name, i+1) {
 		h := &c.Msg.Headers[i]
-		if !is(c, c.Msg.Bytes(h.Value), with) {
+		if !is(c, c.Msg.Bytes(c.Msg.FieldBody(h)), with) {
 			continue
 		}
 		if r := c.Edit(h.Line, nil); r <= 0 {

@@ -53,7 +53,7 @@ func searches(m *route.Module) {
 		"Tells whether a pattern matches in a header of a name.",
 		func(c *route.Ctx, name string, re *regexp.Regexp, which byte) route.Result {
 			for i := pick(c, name, which, -1); i >= 0; i = pick(c, name, which, i) {
-				if re.Match(c.Msg.Bytes(c.Msg.Headers[i].Value)) {
+				if re.Match(c.Msg.Bytes(c.Msg.FieldBody(&c.Msg.Headers[i]))) {
 					return 1
 				}
 			}
@@ -68,6 +68,10 @@ func searches(m *route.Module) {
 
 	text := route.Name("text", "a text", "the new text, taken literally")
 	edit := func(name string, p part, all, keep bool, doc string) {
+		re := re
+		if name == "replace_body_atonce" {
+			re = patternOf("re", "what to look for", 0)
+		}
 		route.Func2(m, name, route.Anywhere, re, text, doc,
 			func(c *route.Ctx, re *regexp.Regexp, text string) route.Result {
 				return replace(c, p, re, text, all, keep)
@@ -84,12 +88,19 @@ func searches(m *route.Module) {
 		"Replaces each match of a pattern in headers and body by a text.")
 	edit("replace_body_all", theBody, true, false,
 		"The same as replace_all, for the body; ^ matches the beginning of what is left.")
-	edit("replace_body_atonce", theBody, true, false, "The same as replace_all, for the body.")
+	edit("replace_body_atonce", theBody, true, false, "The same as replace_all, for the body as one "+
+		"text: a dot and [^…] match line ends as well, ^ and $ only where the text begins and ends.")
+	all := route.ParsedWarn("mode", `"a" or "f"`, "all (a), or the first (f)",
+		func(s string) (bool, string) {
+			if s != "a" && s != "f" {
+				return true, "is none of a, f, and counts as a"
+			}
+			return s == "a", ""
+		})
 	plain := func(name string, p part, doc string) {
 		route.Func3(m, name, route.Anywhere, route.Text("match", "what to look for"),
 			route.Text("text", "the new text"),
-			route.Enum("mode", `"a" or "f"`, "is none of a, f", "all (a), or the first (f)",
-				route.Word[bool]{Word: "a", Value: true}, route.Word[bool]{Word: "f"}), doc,
+			all, doc,
 			func(c *route.Ctx, match, text []byte, all bool) route.Result {
 				return replaceText(c, p, match, text, all)
 			})

@@ -128,7 +128,7 @@ func substitutions(m *route.Module) {
 				n := 0
 				for i := pick(c, of, which[0], -1); i >= 0; i = pick(c, of, which[0], i) {
 					h := &c.Msg.Headers[i]
-					n += x.in(c, c.Msg.Bytes(h.Value), h.Value.Off)
+					n += x.in(c, c.Msg.Bytes(c.Msg.FieldBody(h)), h.Value.Off)
 				}
 				return route.Truth(n > 0)
 			}

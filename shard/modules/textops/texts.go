@@ -2,7 +2,6 @@ package textops
 
 import (
 	"bytes"
-	"cmp"
 	"regexp"
 	"time"
 
@@ -13,21 +12,20 @@ import (
 // texts declares the functions that compare texts, and those that are about dates and privacy.
 func texts(m *route.Module) {
 	a, b := route.Text("text", "a text"), route.Text("other", "another one")
-	compare := func(name, doc string, f func(a, b []byte) bool) {
+	compare := func(name, doc string, f func(a, b []byte) route.Result) {
 		route.Func2(m, name, route.Anywhere, a, b, doc,
-			func(_ *route.Ctx, a, b []byte) route.Result { return route.Truth(f(a, b)) })
+			func(_ *route.Ctx, a, b []byte) route.Result { return f(a, b) })
 	}
-	order := func(name, doc string, f func(a, b []byte) int) {
-		route.Func2(m, name, route.Anywhere, a, b, doc,
-			func(_ *route.Ctx, a, b []byte) route.Result {
-				return [...]route.Result{-2, 1, -1}[f(a, b)+1]
-			})
-	}
-	order("cmp_str", "Tells whether two texts are equal. -2: the first comes before the second, "+
-		"-1: behind it.", bytes.Compare)
-	order("cmp_istr", "The same as cmp_str, ignoring case.", compareFold)
-	compare("starts_with", "Tells whether a text begins with another one.", bytes.HasPrefix)
-	compare("ends_with", "Tells whether a text ends with another one.", bytes.HasSuffix)
+	compare("cmp_str", "Tells whether two texts are equal. -2: the first one is less, -1: it is "+
+		"greater.", func(a, b []byte) route.Result { return order(bytes.Compare(a, b)) })
+	compare("cmp_istr", "The same as cmp_str, ignoring case.",
+		func(a, b []byte) route.Result { return order(compareFold(a, b)) })
+	compare("starts_with", "Tells whether a text begins with another one. -1: it is shorter, -2: "+
+		"it begins with something else.", func(a, b []byte) route.Result {
+		return has(a, b, bytes.HasPrefix)
+	})
+	compare("ends_with", "Tells whether a text ends with another one. -1: it is shorter, -2: it "+
+		"ends with something else.", func(a, b []byte) route.Result { return has(a, b, bytes.HasSuffix) })
 	route.Func2(m, "str_find", route.Anywhere, a, b,
 		"Returns where a text contains another one, counted from 1; false if it does not.",
 		func(_ *route.Ctx, text, part []byte) route.Result {
@@ -188,19 +186,41 @@ func submatch(c *route.Ctx, s []byte, re *regexp.Regexp, i, most int,
 	return dst.Put(c, route.TextValue(s[at[2*i]:at[2*i+1]]))
 }
 
-// compareFold is bytes.Compare of the lower case.
+// order is the result of comparing two texts.
+func order(n int) route.Result {
+	switch {
+	case n == 0:
+		return 1
+	case n < 0:
+		return -2
+	}
+	return -1
+}
+
+// compareFold is bytes.Compare without regard to the case of ASCII letters.
 func compareFold(a, b []byte) int {
 	for i := range min(len(a), len(b)) {
 		if x, y := lower(a[i]), lower(b[i]); x != y {
-			return cmp.Compare(x, y)
+			return int(x) - int(y)
 		}
 	}
-	return cmp.Compare(len(a), len(b))
+	return len(a) - len(b)
 }
 
-func lower(b byte) byte {
-	if b >= 'A' && b <= 'Z' {
-		b |= 0x20
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c |= 0x20
 	}
-	return b
+	return c
+}
+
+// has is starts_with or ends_with.
+func has(text, part []byte, does func(text, part []byte) bool) route.Result {
+	switch {
+	case len(text) < len(part):
+		return -1
+	case !does(text, part):
+		return -2
+	}
+	return 1
 }

@@ -130,7 +130,7 @@ func iterate(m *route.Module) {
 		})
 	value("hfitbody", "Its value.", func(c *route.Ctx, s *iterators, name []byte) ([]byte, bool) {
 		if h := header(c, s, name); h != nil {
-			return c.Msg.Bytes(h.Value), true
+			return c.Msg.Bytes(c.Msg.FieldBody(h)), true
 		}
 		return nil, false
 	})

@@ -13,7 +13,8 @@ const kept = 1<<parser.KindVia | 1<<parser.KindFrom | 1<<parser.KindTo | 1<<pars
 	1<<parser.KindCSeq | 1<<parser.KindContentLength | 1<<parser.KindContentType |
 	1<<parser.KindMaxForwards | 1<<parser.KindContact | 1<<parser.KindRoute | 1<<parser.KindRecordRoute
 
-// keepHeaders is keep_hf. Rows that touch are one edit.
+// keepHeaders is keep_hf, which is false as in Kamailio, whatever it removed. Rows that touch are
+// one edit.
 func keepHeaders(c *route.Ctx, re *regexp.Regexp) route.Result {
 	var out parser.Span
 	for i := range c.Msg.Headers {
@@ -32,10 +33,12 @@ func keepHeaders(c *route.Ctx, re *regexp.Regexp) route.Result {
 		}
 		out = h.Line
 	}
-	if out.Len == 0 {
-		return 1
+	if out.Len > 0 {
+		if r := c.Edit(out, nil); r == 0 {
+			return r
+		}
 	}
-	return c.Edit(out, nil)
+	return -1
 }
 
 // setBuffer is msg_set_buffer.

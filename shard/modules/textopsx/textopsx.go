@@ -49,7 +49,8 @@ func Define(m *route.Module) {
 		})
 	route.Func1(m, "keep_hf", route.Anywhere, route.Optional(re, nil),
 		"Removes all headers but those whose names match and those a proxy needs: Via, From, To, "+
-			"Call-ID, CSeq, Content-Length, Content-Type, Max-Forwards, Contact, Route and Record-Route.",
+			"Call-ID, CSeq, Content-Length, Content-Type, Max-Forwards, Contact, Route and "+
+			"Record-Route. It is false in any case.",
 		keepHeaders)
 	headerValues(m)
 	iterate(m)
