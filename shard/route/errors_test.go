@@ -147,7 +147,6 @@ func TestErrors(t *testing.T) {
 	in(` blst_add_retry_after(60, 5);`, `3:2: blst_add_retry_after: the least time, 60, is above the longest, 5`)
 	in(` blst_set_ignore(256);`, `3:18: blst_set_ignore: the mask is 256; the range is 0..255`)
 	in(` nat_uac_test("1024");`, `3:15: nat_uac_test: the mask is 1024; the range is 0..1023`)
-	in(` is_rfc1918("h");`, `3:13: is_rfc1918: "h" is no address`)
 	in(` add_contact_alias("1.1.1.1");`,
 		`3:2: add_contact_alias takes no arguments, or an address, a port and a protocol`)
 	in(` ws_close(1000);`, `3:2: ws_close takes no arguments, or a status and a reason, and then a connection`)

@@ -201,7 +201,7 @@ func TestVariables(t *testing.T) {
 	f("$ct|$ou|$oU|$od|$op", "<sip:alice@127.0.0.1:15998>|sip:bob@127.0.0.1:15999;x=1|bob|127.0.0.1|15999")
 	f("$rc|$retcode|$?|$$|$var(x)|$null", "0|0|0|$|0|<null>")
 	f("$hdr(x-foo)|$(hdr(X-Foo)[1])|$(hdr(X-Foo)[-1])|$(hdr(X-Foo)[-2])|$(hdr(X-Foo)[2])|$hdr(No)|$hdr(f)",
-		"one|two|two|one|<null>|<null>|\"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1")
+		"one|two |two |one|<null>|<null>|\"Alice A\" <sip:alice@a.example.com:5070>;tag=ft1")
 	f("$(rU)x$(rd)", "bobx127.0.0.1")
 	h.from(TLS, "[2001:db8::7]:5060")
 	f("$si|$proto", "2001:db8::7|tls")

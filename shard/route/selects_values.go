@@ -140,7 +140,10 @@ func rowSelect(steps []selStep) textOf {
 	if at > 0 {
 		at--
 	}
-	return func(c *Ctx) ([]byte, bool) { return c.Header(name, at) }
+	return func(c *Ctx) ([]byte, bool) {
+		b, ok := c.Header(name, at)
+		return bytes.TrimRight(b, " \t\r\n"), ok
+	}
 }
 
 // existsSelect compiles @hf_value_exists.NAME.VALUE: 1 if the header has that value, else 0.
