@@ -20,12 +20,20 @@ func texts(m *route.Module) {
 		"greater.", func(a, b []byte) route.Result { return order(bytes.Compare(a, b)) })
 	compare("cmp_istr", "The same as cmp_str, ignoring case.",
 		func(a, b []byte) route.Result { return order(compareFold(a, b)) })
-	compare("starts_with", "Tells whether a text begins with another one. -1: it is shorter, -2: "+
-		"it begins with something else.", func(a, b []byte) route.Result {
-		return has(a, b, bytes.HasPrefix)
+	compare("starts_with", "Tells whether a text begins with another one. -2: it begins with less, "+
+		"-1: with more, or it is shorter.", func(a, b []byte) route.Result {
+		if len(a) < len(b) {
+			return -1
+		}
+		return order(bytes.Compare(a[:len(b)], b))
 	})
-	compare("ends_with", "Tells whether a text ends with another one. -1: it is shorter, -2: it "+
-		"ends with something else.", func(a, b []byte) route.Result { return has(a, b, bytes.HasSuffix) })
+	compare("ends_with", "Tells whether a text ends with another one. -2: it ends with less, -1: "+
+		"with more, or it is shorter.", func(a, b []byte) route.Result {
+		if len(a) < len(b) {
+			return -1
+		}
+		return order(bytes.Compare(a[len(a)-len(b):], b))
+	})
 	route.Func2(m, "str_find", route.Anywhere, a, b,
 		"Returns where a text contains another one, counted from 1; false if it does not.",
 		func(_ *route.Ctx, text, part []byte) route.Result {
@@ -212,15 +220,4 @@ func lower(c byte) byte {
 		c |= 0x20
 	}
 	return c
-}
-
-// has is starts_with or ends_with.
-func has(text, part []byte, does func(text, part []byte) bool) route.Result {
-	switch {
-	case len(text) < len(part):
-		return -1
-	case !does(text, part):
-		return -2
-	}
-	return 1
 }
