@@ -64,3 +64,9 @@ func (s *Statistic) meant(word string) bool {
 	}
 	return word == "all" || word == s.Name || word == s.Group+"."+s.Name
 }
+
+// RegisterTransactions adds tm.stats, whose answer read returns.
+func RegisterTransactions(r *RPC, read func() any) {
+	r.Register(&Method{Name: "tm.stats", Help: "Reads the counters of transactions.",
+		Call: func(Args) (any, error) { return read(), nil }})
+}

@@ -297,6 +297,7 @@ func TestMethodsAreDocumented(t *testing.T) {
 	RegisterTLS(r, func() TLS { return nil })
 	RegisterDNS(r, nil)
 	RegisterStatistics(r, nil)
+	RegisterTransactions(r, nil)
 	s := NewStatusService(Commands{"status": nil, "stats": nil}, nil)
 	s.RegisterDoors(r)
 	s.Serve(r)

@@ -20,7 +20,7 @@ var live = words(`
 	Core.DNS Core.RevDNS Core.CheckVia Core.UDPWQMaxBytes Core.AdvertisedAddress Core.AdvertisedPort Core.ServerHeader
 	Core.UserAgentHeader Core.ServerSignature Core.SIPWarning Core.MaxRecursion Core.MaxWhileLoops
 	Core.UDPMTUTryProto Core.RecvBufferBytes Core.ShmForceAlloc Core.ExitTimeout
-	Core.ServerID Core.OnsendReplies Control.Documents.Answer
+	Core.ServerID Core.OnsendReplies Core.XavpViaParams Core.XavpViaFields Control.Documents.Answer
 	Proxy.* Txn.* Dispatcher.* Modules
 	Stream.MaxConnections Stream.TLSMaxConnections Stream.ConnectTimeout Stream.SendTimeout Stream.Lifetime Stream.WaitData
 	Stream.MsgReadTimeout Stream.AcceptAliases Stream.AcceptIPLimit Stream.AcceptUnique Stream.AcceptNoCL Stream.Async

@@ -151,8 +151,7 @@ func (p *process) rpc() *control.RPC {
 	})
 	control.RegisterVars(r, vars)
 	control.RegisterStatistics(r, p.statistics)
-	r.Register(&control.Method{Name: "tm.stats", Help: "Reads the counters of transactions.",
-		Call: func(control.Args) (any, error) { return p.transactionReport(), nil }})
+	control.RegisterTransactions(r, p.transactionReport)
 	r.More(func() []*control.Method { return p.server.Commands() })
 	return r
 }
