@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,12 +207,28 @@ func (h *bench) watched(p *Program) *Program {
 	})
 }
 
+// contactEdit returns what an edit takes and puts in its place. Of an insertion into the URI of a
+// Contact it returns the URI before and after.
+func (h *bench) contactEdit(e *proxy.Edit) (was, is []byte) {
+	m := h.c.Msg
+	was, is = m.Bytes(e.Old), e.Text
+	for v := m.Values(parser.KindContact); len(was) == 0 && v.Next(); {
+		var a parser.NameAddr
+		if parser.ParseNameAddr(m.Raw, v.Value, &a) == parser.OK && e.Old.Off >= a.URI.Off && e.Old.Off <= a.URI.End() {
+			was = m.Bytes(a.URI)
+			is = slices.Concat(was[:e.Old.Off-a.URI.Off], is, was[e.Old.Off-a.URI.Off:])
+		}
+	}
+	return was, is
+}
+
 // decided are the decisions about the request and the response, each as the call that makes it.
 func (h *bench) decided() (list []string) {
 	edits := func(made []proxy.Edit) string {
 		var s []string
 		for _, e := range made {
-			s = append(s, fmt.Sprintf("Edit(%s,%s)", h.c.Msg.Bytes(e.Old), e.Text))
+			was, is := h.contactEdit(&e)
+			s = append(s, fmt.Sprintf("Edit(%s,%s)", was, is))
 		}
 		return strings.Join(s, "|")
 	}

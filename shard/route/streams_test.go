@@ -359,9 +359,13 @@ func FuzzContactAlias(f *testing.F) {
 		"<sip:a@h;alias>", "<sip:a@h;alias=x?alias=y>", "<sip:a@h?>", "<sip:h;ALIAS=1;aliases=2>"} {
 		f.Add(s, byte(0))
 	}
-	p, _, _, err := loadText(allModules+"request_route { add_contact_alias(); fix_nated_contact(); }", nil)
-	if err != nil {
-		f.Fatal(err)
+	var programs []*Program
+	for _, call := range []string{"add_contact_alias", "fix_nated_contact"} {
+		p, _, _, err := loadText(allModules+"request_route { "+call+"(); }", nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		programs = append(programs, p)
 	}
 	back, _, _, err := loadText(allModules+"request_route { handle_ruri_alias(); }", nil)
 	if err != nil {
@@ -376,7 +380,9 @@ func FuzzContactAlias(f *testing.F) {
 		}
 		protocols := []Transport{UDP, TCP, TLS, WS, WSS}
 		h.from(protocols[int(proto)%len(protocols)], "192.0.2.7:40000")
-		h.request(p)
+		for _, p := range programs {
+			h.request(p)
+		}
 		for _, call := range h.calls {
 			_, text, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(call, "Edit("), ")"), ",")
 			if strings.Contains(contact, ",") {

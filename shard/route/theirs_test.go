@@ -108,7 +108,7 @@ func TestTheirs(t *testing.T) {
 // quietly has what Kamailio refuses and Viaduct takes without a warning, because no file has it by
 // mistake.
 var quietly = []string{"$avp(a.b", "$avp(a_b.c", "is_method(\"FOO", "cfg_reset(", "force_send_socket(",
-	"setavpflag(", "setflag(\"4\")", "setbflag(\"FLT_A\")", "hf_value"}
+	"setavpflag(", "setflag(\"4\")", "setbflag(\"FLT_A\")", "hf_value", "$from.user;", "$rd.wav", "exit \"x\""}
 
 // TestTheirsInTables: each statement of testdata/language that Kamailio refuses and Viaduct runs has
 // a warning that says so. (Some are refused by its start, not by its -c.)

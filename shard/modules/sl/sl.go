@@ -12,7 +12,6 @@ func Define(m *route.Module) {
 	m.IdleText("there is no embedded interpreter", "event_callback_fl_ack",
 		"event_callback_lres_sent")
 
-	sent := m.Count("sent_replies", "Answers without a transaction.")
 	failed := m.Count("failures", "Answers without a transaction that could not be sent.")
 	local := m.Event("sl:local-response",
 		"An answer without a transaction was sent; the route runs on it. It has left, so what the "+
@@ -22,7 +21,6 @@ func Define(m *route.Module) {
 			failed.Add(c)
 			return r
 		}
-		sent.Add(c)
 		local.RaiseAnswered(c)
 		return r
 	}
