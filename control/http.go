@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// httpConns is how many connections the HTTP service has at once. Reached: a further one waits to be
-// accepted.
+// httpConns is how many connections the HTTP service has at once. Reached: a further one waits to
+// be accepted.
 const httpConns = 64
 
 // httpTimeout is how long a request may take to come, and an answer to be taken.

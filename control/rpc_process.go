@@ -310,8 +310,8 @@ func (p *Process) registerMemory(add func(string, string, func(Args) (any, error
 		Fragments int    `json:"total_frags"`
 		What      string `json:"desc"`
 	}
-	add("pkg.stats", "Tells how much of the memory beside the arena is in use, in bytes. There is one "+
-		"process, so what is asked for besides is not there.", func(a Args) (any, error) {
+	add("pkg.stats", "Tells how much of the memory beside the arena is in use, in bytes. There is "+
+		"one process, so what is asked for besides is not there.", func(a Args) (any, error) {
 		pid := os.Getpid()
 		if a.Text(0) == "pid" && a.Text(1) != fmt.Sprint(pid) {
 			return nil, Faultf(500, "No such pid")

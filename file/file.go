@@ -1,6 +1,6 @@
-// Package file reads files that an operator names: bounded, and without waiting. What is no
-// regular file is refused, since a FIFO that nobody closes or a device would hold up the reload that
-// reads it, and every one after it.
+// Package file reads files that an operator names: bounded, and without waiting. What is no regular
+// file is refused, since a FIFO that nobody closes or a device would hold up the reload that reads
+// it, and every one after it.
 //
 // /dev/null is an empty file: that is how configurations say "none".
 //

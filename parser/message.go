@@ -86,8 +86,8 @@ func (*noCopy) Unlock() {}
 // Bytes is the piece of the message that s names.
 func (m *Message) Bytes(s Span) []byte { return s.Of(m.Raw) }
 
-// FieldBody is what a header row has behind the colon and white space, up to its line end: its value
-// with the blanks that stand behind it. An empty value has none.
+// FieldBody is what a header row has behind the colon and white space, up to its line end: its
+// value with the blanks that stand behind it. An empty value has none.
 func (m *Message) FieldBody(h *Header) Span {
 	s := h.Value
 	if s.Len == 0 {

@@ -71,7 +71,8 @@ func (l *failureLimit) allow(now int64) bool {
 // watchFailures logs how many lines about failures were left out since the last such line.
 func (w *worker) watchFailures() {
 	if n := w.ctx.Shard.LeftOut(); n > 0 {
-		w.shared.queue(logLine{slogLevel(0), "the routing program had more to complain of than the log has lines for",
+		w.shared.queue(logLine{slogLevel(0),
+			"the routing program had more to complain of than the log has lines for",
 			[]any{"shard", w.number, "left_out", n}})
 	}
 	if n := w.failures.leftOut; n > 0 {

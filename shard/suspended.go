@@ -27,8 +27,8 @@ func (a *asks) Continue(s route.Suspension) bool {
 	return true
 }
 
-// goOnSuspended goes on with a suspended request or response. The route is looked up by its name if the request
-// belongs to another program than the one that named it.
+// goOnSuspended goes on with a suspended request or response. The route is looked up by its name if
+// the request belongs to another program than the one that named it.
 func (w *worker) goOnSuspended(s route.Suspension) {
 	wait, question, ok := w.core.Suspended(s.Index, s.Label)
 	p := w.programOf(s.Program)

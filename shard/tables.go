@@ -39,7 +39,8 @@ func (s *Server) dropTables() {
 	}
 	last := len(s.besides) - 1
 	run := func(n *atomic.Int64) bool { return n.Load() > 0 }
-	for end := time.Now().Add(takeWithin); slices.ContainsFunc(s.besides[:last], run); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(takeWithin); slices.ContainsFunc(s.besides[:last],
+		run); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // steps are the packages on the packet's way: their documents begin with their step, so that a
@@ -108,6 +109,31 @@ const (
 
 // longFiles may be longer, each for a reason.
 var longFiles = map[string]string{}
+
+// columns is how wide a line of code or of a comment may be, a tab counted as one.
+const columns = 100
+
+// TestLineWidth: code and comments of Go fit a reader's window. Tests, whose tables have long rows,
+// and what is generated need not.
+func TestLineWidth(t *testing.T) {
+	for _, path := range files(t) {
+		text := ""
+		if filepath.Ext(path) == ".go" && !strings.HasSuffix(path, "_test.go") {
+			text = read(t, path)
+		}
+		if strings.HasPrefix(text, "// Code generated ") {
+			continue
+		}
+		n := 0
+		for line := range strings.Lines(text) {
+			n++
+			if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > columns &&
+				!strings.HasPrefix(line, "//go:generate") {
+				t.Errorf("%s:%d is wider than %d columns", path, n, columns)
+			}
+		}
+	}
+}
 
 func TestFileLength(t *testing.T) {
 	for _, path := range files(t) {

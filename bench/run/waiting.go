@@ -68,7 +68,8 @@ func (b *bench) waiters(ctx context.Context, s *server, calls int) (*loader, err
 	longest := time.Duration(calls)*time.Millisecond + waitingLong
 	l, err := b.startLoad(ctx, longest, b.loadArgs(s, "-mode", "hold", "-release", "final",
 		"-held-by-trying", "-sleep", "-callers", "6000-6003", "-answerers", "7000-7003",
-		"-calls", strconv.Itoa(calls), "-concurrent", strconv.Itoa(openTogether), "-give-up", "30s", "-drain", "2s"))
+		"-calls", strconv.Itoa(calls), "-concurrent", strconv.Itoa(openTogether), "-give-up", "30s",
+		"-drain", "2s"))
 	if err != nil {
 		return nil, err
 	}

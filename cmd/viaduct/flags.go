@@ -190,8 +190,8 @@ func scan(args []string) (all []given) {
 }
 
 func printUsage(out io.Writer) {
-	fmt.Fprintf(out, "%s\n\nUsage: viaduct [options]\n       viaduct migrate [-A define] FILE   what becomes of a "+
-		"kamailio.cfg, as Markdown\n\n", versionLine())
+	fmt.Fprintf(out, "%s\n\nUsage: viaduct [options]\n       viaduct migrate [-A define] FILE   "+
+		"what becomes of a kamailio.cfg, as Markdown\n\n", versionLine())
 	for _, f := range flags {
 		name := "-" + f.name
 		if len(f.name) > 1 {

@@ -16,8 +16,8 @@ const (
 	Untyped Kind = "untyped"
 )
 
-// Writer collects metrics. Each family is begun once, and followed by its values. The zero Writer is
-// ready.
+// Writer collects metrics. Each family is begun once, and followed by its values. The zero Writer
+// is ready.
 type Writer struct {
 	b    []byte
 	name string

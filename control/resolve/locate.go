@@ -185,7 +185,8 @@ func (s *search) preferred() []netio.Proto {
 }
 
 func (r *Resolver) preference(p netio.Proto) int {
-	return [...]int{netio.UDP: r.set().UDPPref, netio.TCP: r.set().TCPPref, netio.TLS: r.set().TLSPref}[p]
+	return [...]int{netio.UDP: r.set().UDPPref, netio.TCP: r.set().TCPPref,
+		netio.TLS: r.set().TLSPref}[p]
 }
 
 // serviceOf returns the front of a SRV name (§4.1). WebSocket has none: a request can only go over

@@ -185,8 +185,8 @@ func planLength(c *Core, p *Plan, m *parser.Message, n int) {
 	p.Insert(m.HeaderEnd, appendLength(c.take(48), n))
 }
 
-// Apply makes M the message that would leave now, without our Via, Record-Route and Path, so that the
-// rest of the program sees the changes made so far (msg_apply_changes). It is for request_route
+// Apply makes M the message that would leave now, without our Via, Record-Route and Path, so that
+// the rest of the program sees the changes made so far (msg_apply_changes). It is for request_route
 // alone, before any route runs on a copy. It returns false if the result is no request that we
 // would accept.
 func (r *Request) Apply() bool {

@@ -21,8 +21,9 @@ import (
 //	            goOnReplies ──────────┴───────── EndReply ←── the program goes on
 //
 // A final response that waits keeps its transaction from being concluded without it. A repetition
-// of a response that waits is absorbed. One that t_suspend holds (suspend.go) holds up no other. The slot stays as it is until the response has gone up, so
-// that a process that takes over the arena of one that was killed makes the run ask again.
+// of a response that waits is absorbed. One that t_suspend holds (suspend.go) holds up no other.
+// The slot stays as it is until the response has gone up, so that a process that takes over the
+// arena of one that was killed makes the run ask again.
 
 // Held is a held run of a reply route or a branch route, beside that of the request, and what it
 // needs.

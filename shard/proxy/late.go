@@ -14,8 +14,8 @@ import (
 // speak. So the call is ended here, as a caller who forks ends the calls that it does not want:
 // ACK, then BYE (§13.2.2.4).
 
-// late handles a 2xx of a branch that was given up on, or of the copy of an INVITE. It returns false
-// if the 2xx goes up. Slow path.
+// late handles a 2xx of a branch that was given up on, or of the copy of an INVITE. It returns
+// false if the 2xx goes up. Slow path.
 func (c *Core) late(tx *txn.Tx, br *txn.Branch, m *parser.Message) bool {
 	again, tag := br.Dismissed(), tagHash(m)
 	if !again {

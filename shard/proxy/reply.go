@@ -173,7 +173,8 @@ func (r *Request) reply(code int, reason, header, server string, rows []byte) []
 		return appendEnd(b, header, server)
 	}
 	b = appendServer(b, header, server)
-	return append(append(appendInt(append(b, "Content-Length: "...), len(body)), emptyLine...), body...)
+	return append(append(appendInt(append(b, "Content-Length: "...), len(body)), emptyLine...),
+		body...)
 }
 
 // withoutControls returns b, rows of a request that is refused for its control characters, in a

@@ -15,9 +15,9 @@ import (
 //	Suspend ─→ the run ends ─→ … t_continue ─→ Continue ─→ TakeHeld ─→ the route goes on ─→ EndHeld
 //	                               or its time is over ─→ Waited ─→ SuspendedTooLong
 //
-// An onreply_route[NAME] suspends its response, which is held as one whose run waits (hold_reply.go)
-// but holds up no other response of the transaction. It goes up when the route that continues it has
-// ended, or when nobody has continued it in time.
+// An onreply_route[NAME] suspends its response, which is held as one whose run waits
+// (hold_reply.go) but holds up no other response of the transaction. It goes up when the route that
+// continues it has ended, or when nobody has continued it in time.
 
 // heldSuspended is set in the kind of a held run if t_suspend holds it.
 const heldSuspended = 0x80
@@ -50,9 +50,9 @@ const (
 	claimed                           // Continue has, or its time is over
 )
 
-// Suspend holds the response until another run continues it, but not beyond the time that the caller
-// of another request than INVITE waits for it. h has what package route needs. It returns false if
-// there is no room.
+// Suspend holds the response until another run continues it, but not beyond the time that the
+// caller of another request than INVITE waits for it. h has what package route needs. It returns
+// false if there is no room.
 func (p *Reply) Suspend(tx *txn.Tx, br *txn.Branch, h *HeldRun) bool {
 	c := p.core
 	h.suspended, h.Due = true, c.now+c.tx.Ringing(tx, 0)
@@ -82,8 +82,8 @@ func (c *Core) ReplySuspended(w Waiting, question uint64) bool {
 	return off != 0 && c.held(off).suspended != 0
 }
 
-// ReplyTooLong passes a suspended response on, parsed into m, which nobody has continued in time. It
-// returns false if it is gone.
+// ReplyTooLong passes a suspended response on, parsed into m, which nobody has continued in time.
+// It returns false if it is gone.
 func (c *Core) ReplyTooLong(w Waiting, question uint64, m *parser.Message) bool {
 	h, ok := c.TakeReply(w, question, m)
 	if ok {

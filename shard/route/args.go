@@ -210,8 +210,8 @@ func Parsed[T any](name, wants, wrong, doc string, parse func(s string) (T, bool
 	})
 }
 
-// ParsedWarn is Parsed for a text that Kamailio takes in any case: what is said of one that makes no
-// sense is a warning. It is "" for one that does.
+// ParsedWarn is Parsed for a text that Kamailio takes in any case: what is said of one that makes
+// no sense is a warning. It is "" for one that does.
 func ParsedWarn[T any](name, wants, doc string, parse func(s string) (T, string)) Arg[T] {
 	return newArg(name, doc, func(b *Build, i int) (Input[T], bool) {
 		s, ok := b.Known(i, wants)

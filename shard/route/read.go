@@ -120,8 +120,8 @@ func (c *Ctx) First(k parser.Kind) ([]byte, bool) {
 	return c.Msg.Bytes(c.Msg.FieldBody(&c.Msg.Headers[i])), true
 }
 
-// Header returns what First does of header number at among those called name. 0 is the first, and -1 the
-// last.
+// Header returns what First does of header number at among those called name. 0 is the first, and
+// -1 the last.
 func (c *Ctx) Header(name string, at int) ([]byte, bool) {
 	m := c.Msg
 	if at < 0 {

@@ -52,8 +52,8 @@ func (e *Event) RaiseAnswered(c *Ctx) {
 }
 
 // Responded runs the route on the response in text, which was made here and has left through tx: in
-// the run at hand, whose variables it sees, or else with those that tx keeps. The response has left,
-// so what the route changes of it is lost.
+// the run at hand, whose variables it sees, or else with those that tx keeps. The response has
+// left, so what the route changes of it is lost.
 func (p *Program) Responded(c *Ctx, tx *txn.Tx, text []byte) {
 	within := c.Msg != nil
 	if within && c.prog != nil {

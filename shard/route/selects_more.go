@@ -240,8 +240,9 @@ func (cc *compiler) variableSelect(pos Pos, variable string) textOf {
 var tlsWords = map[string]string{"me": "my", "local": "my", "myself": "my", "cert": "",
 	"certificate": "", "common_name": "cn", "name": "cn", "org": "organization",
 	"organization_name": "organization", "serial_number": "serial", "sn": "serial",
-	"self_signed": "selfsigned", "desc": "description", "host": "san_hostname", "hostname": "san_hostname",
-	"dns": "san_hostname", "uri": "san_uri", "url": "san_uri", "email": "san_email",
+	"self_signed": "selfsigned", "desc": "description", "host": "san_hostname",
+	"hostname": "san_hostname",
+	"dns":      "san_hostname", "uri": "san_uri", "url": "san_uri", "email": "san_email",
 	"ip": "san_ip"}
 
 // tlsSelect compiles @tls.peer.subject.cn and the like, which is $tls_peer_subject_cn.

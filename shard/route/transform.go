@@ -111,8 +111,8 @@ func Rest[T any](a Arg[T]) Arg[T] {
 	return a
 }
 
-// transformed compiles the transformations behind a variable: {…}{…}. It returns nil after an error,
-// also one in the variable itself, which is then nil.
+// transformed compiles the transformations behind a variable: {…}{…}. It returns nil after an
+// error, also one in the variable itself, which is then nil.
 func (cc *compiler) transformed(pos Pos, pv *pvCode, chain string) *pvCode {
 	val, bad := valFn(func(*Ctx) Value { return Value{} }), pv == nil
 	if !bad {

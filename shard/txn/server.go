@@ -348,5 +348,6 @@ func (t *Table) TimeLeft(tx *Tx) bool {
 	if tx.Invite() {
 		limit = t.timers.MaxInvite
 	}
-	return tx.flags&txExpired == 0 && (limit <= 0 && tx.flags&txLifetime == 0 || tx.endAt-t.now > int64(t.timers.T1))
+	return tx.flags&txExpired == 0 && (limit <= 0 &&
+		tx.flags&txLifetime == 0 || tx.endAt-t.now > int64(t.timers.T1))
 }

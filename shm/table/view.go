@@ -90,7 +90,9 @@ func (t *Table) Clear() (deleted int) {
 
 // isEmpty tells whether a bucket has no record, without the lock: an entry that is there all the
 // time is in its chain all the time.
-func (t *Table) isEmpty(i uint32) bool { return bucketHeadLink(atomic.LoadUint64(t.bucket(i))) == 0 }
+func (t *Table) isEmpty(i uint32) bool {
+	return bucketHeadLink(atomic.LoadUint64(t.bucket(i))) == 0
+}
 
 func (t *Table) clearBucket(i uint32) (deleted int) {
 	if t.isEmpty(i) {

@@ -1,5 +1,5 @@
-// Package avpops works on the values that $avp keeps: Kamailio's module avpops, but for what it does
-// with databases.
+// Package avpops works on the values that $avp keeps: Kamailio's module avpops, but for what it
+// does with databases.
 package avpops
 
 import (

@@ -39,7 +39,8 @@ func substituteText(expression route.Arg[[]byte]) func(b *route.Build) route.Cal
 }
 
 // substituted applies made to texts of the source: to the newest, or with g to all.
-func substituted(b *route.Build, made func(c *route.Ctx, text []byte) (route.Value, int)) route.Call {
+func substituted(b *route.Build,
+	made func(c *route.Ctx, text []byte) (route.Value, int)) route.Call {
 	from, to, flags, ok := twoNames(b, 0, "gd")
 	if !ok {
 		return nil

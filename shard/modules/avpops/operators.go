@@ -235,7 +235,8 @@ func result(op string, a, b int64) int64 {
 }
 
 // twoNames is argument i: SOURCE, SOURCE/DESTINATION or SOURCE/DESTINATION/FLAGS.
-func twoNames(b *route.Build, i int, allowed string) (from, to *route.Place, flags string, ok bool) {
+func twoNames(b *route.Build, i int, allowed string) (from, to *route.Place, flags string,
+	ok bool) {
 	s, _ := b.Literal(i)
 	parts := strings.SplitN(s, "/", 3)
 	places := [2]*route.Place{}

@@ -25,9 +25,9 @@ const (
 	maxLost = 8
 )
 
-// locks are those of the process, for all programs: across a reload the one before and the one behind
-// it keep each other out. Nobody holds one over the end of the process: a run that waited for one
-// asks again, and a run that had one goes on without.
+// locks are those of the process, for all programs: across a reload the one before and the one
+// behind it keep each other out. Nobody holds one over the end of the process: a run that waited
+// for one asks again, and a run that had one goes on without.
 type locks struct {
 	seed maphash.Seed
 	mu   sync.Mutex
@@ -52,9 +52,9 @@ type waiting struct {
 }
 
 // A holder is who takes a lock: the message of the run, by its hash. A run that had a lock for too
-// long has lost it, and its unlock() would free what another one holds now: it is passed over, once.
-// Every other unlock() counts, whoever calls it: a script may lock for the request and unlock for
-// the response, as with Kamailio.
+// long has lost it, and its unlock() would free what another one holds now: it is passed over,
+// once. Every other unlock() counts, whoever calls it: a script may lock for the request and unlock
+// for the response, as with Kamailio.
 func (l *locks) holder(c *route.Ctx) uint64 { return maphash.Bytes(l.seed, c.Msg.Raw) }
 
 // holderBytes is the length of a holder in front of the key in a question.
@@ -66,8 +66,8 @@ func asked(q *ask.Question) (holder uint64, key []byte) {
 	return binary.LittleEndian.Uint64(b), b[holderBytes:]
 }
 
-// find is the lock of a key; mu is held. There are 65,536 whatever lock_set_size says, the most that
-// it can: programs with different sizes must find the same.
+// find is the lock of a key; mu is held. There are 65,536 whatever lock_set_size says, the most
+// that it can: programs with different sizes must find the same.
 func (l *locks) find(key []byte) *lock {
 	n := uint16(maphash.Bytes(l.seed, key))
 	k := l.of[n]
@@ -160,8 +160,8 @@ func (l *locks) Unwanted(q *ask.Question) {
 	}
 }
 
-var lateText = []byte("cfgutils: unlock() comes too late: the lock was held for more than 60 s, and " +
-	"another one has taken it")
+var lateText = []byte("cfgutils: unlock() comes too late: the lock was held for more than 60 s, " +
+	"and another one has taken it")
 
 // locking are the functions.
 func (s *state) locking(m *route.Module) {

@@ -5,9 +5,9 @@
 //	1:49:de
 //	2:44:uk
 //
-// The first line names the columns: int, double, string, str or blob, perhaps null (the value may be
-// missing) or auto (a number that counts up where none is written). In values, \: is a colon, \\ a
-// backslash, and there are \n, \r, \t and \0.
+// The first line names the columns: int, double, string, str or blob, perhaps null (the value may
+// be missing) or auto (a number that counts up where none is written). In values, \: is a colon, \\
+// a backslash, and there are \n, \r, \t and \0.
 //
 // A table is read whole, and does not change. Beyond Kamailio's reader, the last line need not end,
 // and a value that is not there is an empty text where the column is no number.

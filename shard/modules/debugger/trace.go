@@ -23,8 +23,9 @@ func tracing(m *route.Module, level *int) {
 	prefix := m.Text("log_prefix", "*** cfgtrace:", "What those lines begin with.")
 	levelName := m.Text("log_level_name", "", "A word and a colon in front of that; the level of the "+
 		"log stays.")
-	assigns := m.Bool("log_assign", false, "Whether a line is logged at L_DBG for each assignment: the "+
-		"variable, and what it is then.")
+	assigns := m.Bool("log_assign", false,
+		"Whether a line is logged at L_DBG for each assignment: the "+
+			"variable, and what it is then.")
 
 	on := new(atomic.Bool)
 	m.Ready(func() error {

@@ -37,8 +37,8 @@ func (x *calls) define(m *route.Module) {
 		"Seconds between sweeps for calls whose time is over.")
 	m.Open(func(s *route.State) (err error) {
 		if *x.bits > 0 {
-			x.t, err = s.Table("dispatcher:calls", table.Config{Entries: min(callsPerSlot<<*x.bits, table.MaxEntries),
-				MaxKey: 255, MaxValue: 1})
+			x.t, err = s.Table("dispatcher:calls", table.Config{
+				Entries: min(callsPerSlot<<*x.bits, table.MaxEntries), MaxKey: 255, MaxValue: 1})
 		}
 		return err
 	})
@@ -57,8 +57,8 @@ func (x *calls) define(m *route.Module) {
 		func(c *route.Ctx) route.Result { return x.over(c) })
 }
 
-// recount takes out the calls whose time is over, and counts those of each destination anew: after a
-// start nothing else does, and what was counted wrongly is right again.
+// recount takes out the calls whose time is over, and counts those of each destination anew: after
+// a start nothing else does, and what was counted wrongly is right again.
 func (x *calls) recount(nowMs int64) {
 	targets := x.targets.Load()
 	if x.t == nil || targets == nil {
@@ -82,8 +82,8 @@ func (x *calls) recount(nowMs int64) {
 	}
 }
 
-// chosen notes that the call at hand goes to the destination that was chosen last; what was noted of
-// it before is taken back.
+// chosen notes that the call at hand goes to the destination that was chosen last; what was noted
+// of it before is taken back.
 func (x *calls) chosen(c *route.Ctx) {
 	if x.t == nil || c.Request.M.Method != parser.INVITE || c.Request.HasToTag() {
 		return

@@ -102,7 +102,8 @@ func (h *module) commands(m *route.Module) {
 		func(t *htable, a command.Args) (any, error) {
 			return t.order(a.Text(1), table.Number(a.Int(2, 0)), a.Int(3, 0))
 		})
-	on("setex", "Sets when an entry ends, in seconds from now.", []string{"key", "#seconds:0..0x7fffffff"},
+	on("setex", "Sets when an entry ends, in seconds from now.",
+		[]string{"key", "#seconds:0..0x7fffffff"},
 		func(t *htable, a command.Args) (any, error) {
 			if !t.while([]byte(a.Text(1)), func() bool {
 				t.endIn([]byte(a.Text(1)), a.Int(2, 0), nowMs())

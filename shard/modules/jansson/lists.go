@@ -15,9 +15,10 @@ func lists(m *route.Module) {
 		"and objects a JSON text; what is null has no field. False: the text is no such JSON, has two "+
 		"values for a name, or there is no room; then no list is made.", decode)
 	dst := route.Writable("dst", "the variable that the JSON text is written to")
-	route.Func2(m, "jansson_xencode", route.Anywhere, name, dst, "Writes the newest list of a name as "+
-		"an object. Of several fields of a name it has the oldest. False: there is no list, it has "+
-		"another list in it (Kamailio writes an address of memory), or a text in it is no UTF-8.",
+	route.Func2(m, "jansson_xencode", route.Anywhere, name, dst,
+		"Writes the newest list of a name as "+
+			"an object. Of several fields of a name it has the oldest. False: there is no list, it has "+
+			"another list in it (Kamailio writes an address of memory), or a text in it is no UTF-8.",
 		encode)
 }
 

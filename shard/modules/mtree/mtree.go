@@ -1,5 +1,5 @@
-// Package mtree finds values by the longest prefix of a text: Kamailio's module mtree. The trees are
-// read from tables in the format of db_text into memory.
+// Package mtree finds values by the longest prefix of a text: Kamailio's module mtree. The trees
+// are read from tables in the format of db_text into memory.
 package mtree
 
 import (

@@ -81,8 +81,8 @@ func (x *mtree) read(only string) (map[string]*tree, error) {
 	return all, nil
 }
 
-// readTable reads the table of a definition into the trees that treeOf gives; one without a name has
-// a tree for each name in its rows.
+// readTable reads the table of a definition into the trees that treeOf gives; one without a name
+// has a tree for each name in its rows.
 func (x *mtree) readTable(d definition, treeOf func(name string, kind int) *tree) error {
 	t, err := dbtext.Read(*x.url, d.table)
 	if err != nil {

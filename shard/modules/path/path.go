@@ -22,11 +22,13 @@ func Define(m *route.Module) {
 		}
 		return ""
 	})
-	m.BoolVar(&set.PathR2, "enable_r2", "Whether two rows are added, even if the request leaves by the "+
-		"listener that it came by. The upper row is of the listener that it leaves by, the lower one "+
-		"of the other, as with Record-Route.")
-	m.BoolVar(&set.PathNames, "sockname_mode", "Whether the row says the listener's name, as sn=NAME, if "+
-		"the listener has one.")
+	m.BoolVar(&set.PathR2, "enable_r2",
+		"Whether two rows are added, even if the request leaves by the "+
+			"listener that it came by. The upper row is of the listener that it leaves by, the lower one "+
+			"of the other, as with Record-Route.")
+	m.BoolVar(&set.PathNames, "sockname_mode",
+		"Whether the row says the listener's name, as sn=NAME, if "+
+			"the listener has one.")
 
 	user := route.Optional(route.Text("user", "its user part"), nil)
 	params := route.Optional(route.Text("params", "its parameters"), nil)
@@ -39,9 +41,10 @@ func Define(m *route.Module) {
 				return route.Truth(c.Request.AddPath(user, params, received))
 			})
 	}
-	add("add_path", "Adds a Path with the listener that the request leaves by. False: the user or the parameters "+
-		"cannot stand in a URI, or are longer than 512 bytes.", false)
-	add("add_path_received", "Adds a Path as add_path does, and the row says where the request came from.", true)
+	add("add_path", "Adds a Path with the listener that the request leaves by. False: the user or "+
+		"the parameters cannot stand in a URI, or are longer than 512 bytes.", false)
+	add("add_path_received",
+		"Adds a Path as add_path does, and the row says where the request came from.", true)
 }
 
 // inPath tells whether parameters can stand within the brackets of a Path.

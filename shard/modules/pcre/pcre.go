@@ -3,8 +3,8 @@
 //
 // Whether a pattern matches is for Go's regexp to say, in time linear to the text, where its syntax
 // has all of the pattern. Patterns that look around or back at a group, and the places of groups,
-// are for regexp2, which backtracks: its time is bounded. What PCRE has and neither knows is refused
-// when the pattern is compiled: \K, \G, \C, \X, recursion and verbs.
+// are for regexp2, which backtracks: its time is bounded. What PCRE has and neither knows is
+// refused when the pattern is compiled: \K, \G, \C, \X, recursion and verbs.
 //
 // When not to use it: for POSIX expressions, which most of Kamailio has (package ere).
 package pcre
@@ -110,8 +110,8 @@ func forGo(s string) (string, bool) {
 	return s, true
 }
 
-var errNot = errors.New("\\K, \\G, \\C, \\X, recursion and verbs such as (*SKIP) are not possible " +
-	"here: write the pattern without them")
+var errNot = errors.New("\\K, \\G, \\C, \\X, recursion and verbs such as (*SKIP) are not " +
+	"possible here: write the pattern without them")
 
 // translate writes a pattern of PCRE for regexp2, a character for each byte.
 func translate(s string, flags Flags) (string, error) {

@@ -33,7 +33,8 @@ type peer struct {
 	priority   int64
 }
 
-// protocols are those that a peer or a call may name. Package route has no SCTP, nothing comes by it.
+// protocols are those that a peer or a call may name. Package route has no SCTP, nothing comes by
+// it.
 var protocols = []string{"any", "udp", "tcp", "tls", "sctp", "ws", "wss", "none"}
 
 // readyTrusted reads the trusted peers. That there is no table of them is no mistake until the

@@ -33,8 +33,8 @@ func (h hits) number() int64 {
 }
 
 // before tells whether the window is one before this. A shard whose clock is a little behind may
-// meet hits of the window after its own. One further ahead was counted with a shorter unit, before a
-// reload: its hits are of the past too.
+// meet hits of the window after its own. One further ahead was counted with a shorter unit, before
+// a reload: its hits are of the past too.
 func (h hits) before(this uint32) bool {
 	ahead := (h.window - this) & windowMask
 	return ahead > 1

@@ -4,9 +4,9 @@
 // an address whose first byte is new has max(3, density/4+1) requests free: with a density of 15 it
 // is blocked at the 20th, with 60 at the 77th. One whose first byte is known has two of them free,
 // one whose second is known has one, and one with a busy neighbour in its /24 has none: it is
-// blocked at the 16th (5.6.3, asked with densities from 1 to 60). Who is blocked depends on who else
-// sends. Here each address has an entry of its own, in a table that all shards share and that a kill
-// leaves as it is, and each is blocked at the 16th. So an address gets what the operator has
+// blocked at the 16th (5.6.3, asked with densities from 1 to 60). Who is blocked depends on who
+// else sends. Here each address has an entry of its own, in a table that all shards share and that
+// a kill leaves as it is, and each is blocked at the 16th. So an address gets what the operator has
 // allowed, whoever sends besides, and Kamailio never blocks earlier.
 package pike
 

@@ -6,9 +6,9 @@ type Algorithm uint8
 // The algorithms, by Kamailio's numbers.
 const (
 	NOP      Algorithm = iota // never
-	RED                       // each nth message passes, where the interval before had n times the limit
+	RED                       // each nth message passes, if the interval before had n times the limit
 	TailDrop                  // the limit passes in each interval, and no more
-	Feedback                  // what passes follows the load of the processors, to be the limit percent
+	Feedback                  // what passes follows the load, to be the limit percent
 	Network                   // while more bytes than the limit wait in the sockets
 )
 

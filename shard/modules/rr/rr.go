@@ -70,7 +70,8 @@ func Define(m *route.Module) {
 		Place: route.Place{NoRoom: true, Text: func(c *route.Ctx) ([]byte, bool) {
 			return tagOf(c, goesUpstream(c))
 		}}})
-	m.Var(route.Var{Name: "route_uri", Doc: "The URI of the first Route, as received; null without one.",
+	m.Var(route.Var{Name: "route_uri",
+		Doc:   "The URI of the first Route, as received; null without one.",
 		Place: route.Place{NoRoom: true, Text: routeURI}})
 }
 

@@ -19,8 +19,8 @@ func SubstAt(b *route.Build, i int) *Subst {
 // were, below 0 if there was no room.
 func (s *Subst) Made(c *route.Ctx, b []byte) (v route.Value, n int) { return s.x.made(c, b) }
 
-// cutSubst takes a substitution apart that a script has made: what it looks for, what it puts there,
-// its flags. It returns false if it is none.
+// cutSubst takes a substitution apart that a script has made: what it looks for, what it puts
+// there, its flags. It returns false if it is none.
 func cutSubst(s string) (pattern, with, flags string, ok bool) {
 	if s == "" || isWord(s[0]) {
 		return "", "", "", false
@@ -30,8 +30,8 @@ func cutSubst(s string) (pattern, with, flags string, ok bool) {
 	return pattern, with, flags, ok1 && ok2
 }
 
-// SubstText makes the substitution that a text is, which holds no variables any more. n is below 0 if
-// it is none, or there was no room. Slow path: it takes the text apart each time, and allocates.
+// SubstText makes the substitution that a text is, which holds no variables any more. n is below 0
+// if it is none, or there was no room. Slow path: it takes the text apart each time, and allocates.
 func SubstText(c *route.Ctx, subst, b []byte) (v route.Value, n int) {
 	pattern, with, flags, ok := cutSubst(string(subst))
 	if !ok {

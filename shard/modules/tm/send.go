@@ -84,7 +84,8 @@ func (s *sending) build(c *route.Ctx, method, uri, rows, body []byte, userAgent 
 		return false
 	}
 	from, reason := m.From()
-	if reason != parser.OK || !m.Has(parser.KindTo) || len(body) > 0 && !m.Has(parser.KindContentType) {
+	if reason != parser.OK || !m.Has(parser.KindTo) ||
+		len(body) > 0 && !m.Has(parser.KindContentType) {
 		return false
 	}
 	head := bytes.Clone(s.text[:len(s.text)-2])

@@ -27,7 +27,8 @@ func suspends(m *route.Module) {
 		Args: []route.AnyArg{index, label, name},
 		Doc: "Makes a suspended request go on in a route, when the shard is done with the current " +
 			"message. That route runs like a failure_route, for a response like its " +
-			"onreply_route. If it sends nothing and answers nothing, 500 goes up, or the response. False: there is no such request, or another run was faster. " +
+			"onreply_route. If it sends nothing and answers nothing, 500 goes up, or the response. " +
+			"False: there is no such request, or another run was faster. " +
 			"For a request of another shard that is not known, and the result is true.",
 		Build: func(b *route.Build) route.Call {
 			index, ok1 := index.At(b, 0)

@@ -158,7 +158,8 @@ func (m *Method) Read(words []string) (Args, error) {
 				m.Usage())
 		}
 		if (p.Least != 0 || p.Most != 0) && (n < p.Least || n > p.Most) {
-			return Args{}, Faultf(400, "%s must be a number from %d to %d, not %s; usage: %s", p.Name, p.Least,
+			return Args{}, Faultf(400, "%s must be a number from %d to %d, not %s; usage: %s", p.Name,
+				p.Least,
 				p.Most, w, m.Usage())
 		}
 		a.ints[i] = n

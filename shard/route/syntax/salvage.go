@@ -24,8 +24,9 @@ func (lx *lexer) follows(c byte) bool {
 }
 
 // notCalled has the words that a parenthesis may follow and that call nothing.
-var notCalled = map[string]bool{"if": true, "else": true, "for": true, "while": true, "switch": true,
-	"case": true, "return": true, "exit": true, "drop": true, "break": true, "not": true,
+var notCalled = map[string]bool{"if": true, "else": true, "for": true, "while": true,
+	"switch": true,
+	"case":   true, "return": true, "exit": true, "drop": true, "break": true, "not": true,
 	"defined": true, "and": true, "or": true, "mod": true, "eq": true, "ne": true, "ieq": true,
 	"ine": true, "strlen": true, "strempty": true, "selval": true}
 
