@@ -39,11 +39,12 @@ func (s *Server) dropTables() {
 	}
 	last := len(s.besides) - 1
 	run := func(n *atomic.Int64) bool { return n.Load() > 0 }
-	for end := time.Now().Add(takeWithin); slices.ContainsFunc(s.besides[:last],
-		run); time.Sleep(time.Millisecond) {
+	end := time.Now().Add(takeWithin)
+	for slices.ContainsFunc(s.besides[:last], run) {
 		if time.Now().After(end) {
 			return
 		}
+		time.Sleep(time.Millisecond)
 	}
 	s.besides = slices.Delete(s.besides, 0, last)
 	for range 2 {
