@@ -339,12 +339,7 @@ func (c *Core) rowsOf(tx *txn.Tx, br *txn.Branch) *parser.Message {
 		sent = c.tx.Request(br)
 	}
 	if sent == nil {
-		c.tx.Branches(tx, func(other *txn.Branch) bool {
-			if !other.Final() { // else it is an ACK, which has our Via alone
-				sent = c.tx.Request(other)
-			}
-			return sent == nil
-		})
+		sent = c.sentFor(tx)
 	}
 	if sent != nil && c.stored.Parse(sent) == parser.OK {
 		return &c.stored

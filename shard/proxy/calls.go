@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"viaduct/parser"
 	"viaduct/shard/txn"
 	"viaduct/shm"
 )
@@ -58,26 +57,7 @@ func (c *Core) Answerable(tx *txn.Tx) bool {
 // AnswerCall answers tx. A final response ends what is under way for it. It must be called between
 // two messages. It returns false if tx has its final response, or nothing of its request is left.
 func (c *Core) AnswerCall(tx *txn.Tx, code int, reason string) bool {
-	if !c.Answerable(tx) {
-		return false
-	}
-	if tx.Saved() != 0 {
-		if r := c.RequestOf(tx); r == nil || !r.Reply(code, reason, "") {
-			return false
-		}
-	} else {
-		if c.stored.Parse(c.sentFor(tx)) != parser.OK || !c.replyLike(tx, &c.stored, code, reason, "") {
-			return false
-		}
-		if code >= 200 {
-			c.tx.CancelOthers(tx, nil, c.localReason(code))
-		}
-	}
-	if code >= 200 {
-		c.dropBranches(tx)
-		c.stopWaiting(tx)
-	}
-	return true
+	return c.Answerable(tx) && c.answerFor(tx, nil, code, reason)
 }
 
 // sentFor returns a request that tx has sent, with the rows that its responses repeat; nil if none

@@ -16,9 +16,14 @@ func (c *Core) AnswerReply(tx *txn.Tx, br *txn.Branch, code int, reason string) 
 	if s := c.Reply.M.Status; tx.Invite() && code >= 200 && s >= 200 && s < 300 {
 		return false // the 2xx goes up (§16.7 step 5), and a second final would contradict it
 	}
+	return c.answerFor(tx, br, code, reason)
+}
+
+// answerFor answers tx from what is left of its request, saved or sent. A final response ends what
+// is under way for it. It returns false if nothing is left, or the response does not leave.
+func (c *Core) answerFor(tx *txn.Tx, br *txn.Branch, code int, reason string) bool {
 	if tx.Saved() != 0 {
-		r := c.RequestOf(tx)
-		if r == nil || !r.Reply(code, reason, "") {
+		if r := c.RequestOf(tx); r == nil || !r.Reply(code, reason, "") {
 			return false
 		}
 	} else {
