@@ -239,33 +239,36 @@ func RegisterVars(r *RPC, vars *Vars) {
 				}
 				return v.help(), nil
 			}},
-		&Method{Name: "cfg.set", Help: "Sets a number or a text from now on.",
-			Params: []Param{group, name, {Name: "value"}},
-			Call: func(a Args) (any, error) {
-				value, err := vars.read(a.Text(0), a.Text(1), a.Text(2))
-				if err != nil {
-					return nil, err
-				}
-				return nil, vars.set(a.Text(0), a.Text(1), value)
-			}},
 		&Method{Name: "cfg.reset", Help: "Sets the variables of a group to what they were before a " +
 			"command set them.",
 			Params: []Param{group},
 			Call:   func(a Args) (any, error) { return nil, vars.reset(a.Text(0)) }},
 	)
-	for _, m := range []string{"cfg.set_now_int", "cfg.seti"} {
-		r.Register(&Method{Name: m, Help: "Sets a number from now on.",
-			Params: []Param{group, name, {Name: "value", Kind: Int}},
-			Call: func(a Args) (any, error) {
-				return nil, vars.set(a.Text(0), a.Text(1), a.Int(2, 0))
-			}})
-	}
-	for _, m := range []string{"cfg.set_now_string", "cfg.sets"} {
-		r.Register(&Method{Name: m, Help: "Sets a text from now on.",
-			Params: []Param{group, name, {Name: "value"}},
-			Call: func(a Args) (any, error) {
-				return nil, vars.set(a.Text(0), a.Text(1), a.Text(2))
-			}})
-	}
+	const now = " from now on."
+	vars.setters(r, vars.set, now, "cfg.set", "cfg.set_now_int", "cfg.set_now_string")
+	vars.setters(r, vars.set, now, "", "cfg.seti", "cfg.sets")
 	registerDelayed(r, vars)
+}
+
+// setters adds the methods that give a variable a value by set, when says when: one that takes
+// whichever kind the variable has ("" for none), one for numbers and one for texts.
+func (r *Vars) setters(rpc *RPC, set func(group, name string, value any) error, when string,
+	either, number, text string) {
+	add := func(name, what string, kind ParamKind, value func(a Args) (any, error)) {
+		rpc.Register(&Method{Name: name, Help: "Sets " + what + when,
+			Params: []Param{{Name: "group"}, {Name: "name"}, {Name: "value", Kind: kind}},
+			Call: func(a Args) (any, error) {
+				v, err := value(a)
+				if err != nil {
+					return nil, err
+				}
+				return nil, set(a.Text(0), a.Text(1), v)
+			}})
+	}
+	if either != "" {
+		add(either, "a number or a text", Text,
+			func(a Args) (any, error) { return r.read(a.Text(0), a.Text(1), a.Text(2)) })
+	}
+	add(number, "a number", Int, func(a Args) (any, error) { return a.Int(2, 0), nil })
+	add(text, "a text", Text, func(a Args) (any, error) { return a.Text(2), nil })
 }

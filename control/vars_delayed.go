@@ -90,27 +90,10 @@ type waiting struct {
 
 // registerDelayed adds the methods about values that wait.
 func registerDelayed(r *RPC, vars *Vars) {
+	vars.setters(r, vars.delay, " at the next cfg.commit.", "cfg.set_delayed", "cfg.set_delayed_int",
+		"cfg.set_delayed_string")
 	group, name := Param{Name: "group"}, Param{Name: "name"}
 	r.Register(
-		&Method{Name: "cfg.set_delayed_int", Help: "Sets a number at the next cfg.commit.",
-			Params: []Param{group, name, {Name: "value", Kind: Int}},
-			Call: func(a Args) (any, error) {
-				return nil, vars.delay(a.Text(0), a.Text(1), a.Int(2, 0))
-			}},
-		&Method{Name: "cfg.set_delayed_string", Help: "Sets a text at the next cfg.commit.",
-			Params: []Param{group, name, {Name: "value"}},
-			Call: func(a Args) (any, error) {
-				return nil, vars.delay(a.Text(0), a.Text(1), a.Text(2))
-			}},
-		&Method{Name: "cfg.set_delayed", Help: "Sets a number or a text at the next cfg.commit.",
-			Params: []Param{group, name, {Name: "value"}},
-			Call: func(a Args) (any, error) {
-				value, err := vars.read(a.Text(0), a.Text(1), a.Text(2))
-				if err != nil {
-					return nil, err
-				}
-				return nil, vars.delay(a.Text(0), a.Text(1), value)
-			}},
 		&Method{Name: "cfg.del_delayed", Help: "Drops the value that a variable would get at " +
 			"cfg.commit.",
 			Params: []Param{group, name},

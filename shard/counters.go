@@ -16,7 +16,7 @@ import (
 //	128…191  datagrams dropped, by Reason
 //	192…255  requests refused with a status, by Reason
 //	256…     proxy: failures by cause and by code, stateless responses
-//	1203…    shard: messages by their kinds, see kinds.go
+//	1204…    shard: messages by their kinds, see kinds.go
 const (
 	CountDatagramsIn  = 1 + iota
 	CountDatagramsOut // taken by the kernel

@@ -111,7 +111,8 @@ func statistics() (all []Statistic) {
 		one("sl", strconv.Itoa(int(code))+"_replies", proxy.CountStatelessCodes+i)
 	}
 	one("sl", "received_ACKs", proxy.CountAckAbsorbed)
-	zero("sl", "xxx_replies", "sent_err_replies", "failures")
+	one("sl", "failures", proxy.CountStatelessFailed)
+	zero("sl", "xxx_replies", "sent_err_replies")
 
 	add("shmem", "total_size", func(f *figures) uint64 { return f.arena.TotalBytes() })
 	used := func(f *figures) uint64 { return f.arena.UsedBytes() }

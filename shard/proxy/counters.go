@@ -60,8 +60,10 @@ const (
 	CountDownstreamCodes = CountProgramCodes + numCodes // + code-300: finals that ended branches
 	// + class: responses made here without a transaction, from 1 on
 	CountStatelessClasses = CountDownstreamCodes + numCodes - 1
-	CountStatelessCodes   = CountStatelessClasses + 7                   // + index of StatelessCodes
-	FailureCounterEnd     = CountStatelessCodes + len(StatelessCodes{}) // below len(shm.Counters)
+	CountStatelessCodes   = CountStatelessClasses + 7 // + index of CountedCodes
+	// of those, the ones that could not be sent
+	CountStatelessFailed = CountStatelessCodes + len(StatelessCodes{})
+	FailureCounterEnd    = CountStatelessFailed + 1 // below len(shm.Counters)
 
 	causeRoom = 64 // a Tx has six bits for a Cause
 	numCodes  = 400
@@ -69,10 +71,10 @@ const (
 
 var _ [causeRoom - int(NumCauses)]struct{}
 
-// StatelessCodes are the statuses of responses without a transaction that have a counter.
+// StatelessCodes has room for the statuses of responses without a transaction that have a counter.
 type StatelessCodes [13]uint16
 
-// CountedCodes are they.
+// CountedCodes are those statuses, in the order of their counters.
 var CountedCodes = StatelessCodes{200, 202, 300, 301, 302, 400, 401, 403, 404, 407, 408, 483, 500}
 
 // countStateless counts a response made here without a transaction.
@@ -85,6 +87,10 @@ func (c *Core) countStateless(code int) {
 		}
 	}
 }
+
+// StatelessFailed counts a response without a transaction that the program asked for and that could
+// not be sent.
+func (c *Core) StatelessFailed() { c.count[CountStatelessFailed]++ }
 
 // Counted describes the counters, from CounterBase+1 on.
 var Counted = [...]shm.Count{

@@ -495,7 +495,8 @@ func TestWarnings(t *testing.T) {
 		`4:38: no listen line has the name "s11"; did you mean s1?`)
 	f("loadmodule \"nathelper.so\"\nrequest_route { fix_nated_register(); }",
 		`2:17: fix_nated_register does nothing without modparam("nathelper", "received_avp", "$avp(name)")`)
-	f("request_route { 1 + 2; }", `1:17: Kamailio 5.6 refuses a file with an expression as a statement`, `1:17: this expression has no effect`)
+	f("request_route { 1 + 2; }", `1:17: Kamailio 5.6 refuses a file with an expression as a statement`,
+		`1:17: this expression has no effect`)
 	f("request_route { drop(1); }", `1:22: the value of drop has no effect`)
 	f("listen=udp:1.2.3.4:5060 virtual\nrequest_route { exit; }",
 		`1:25: virtual has no effect: an address is myself whether or not this host has it at present`)

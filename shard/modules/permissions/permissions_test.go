@@ -142,10 +142,12 @@ func TestMistakes(t *testing.T) {
 		`name a variable, such as "$avp(x)"`)
 	b.Head = `modparam("permissions", "db_url", "mysql://x")`
 	_, w, err := b.Load(`request_route { allow_trusted(); allow_source_address(); }`)
-	if err != nil || len(w) != 1 || !strings.Contains(fmt.Sprint(w), "there are no databases yet, so the tables are not read") {
+	if err != nil || len(w) != 1 || !strings.Contains(fmt.Sprint(w),
+		"there are no databases yet, so the tables are not read") {
 		t.Errorf("a database of MySQL: %v, %v", w, err)
 	}
-	if got := b.Value("$var(r) = allow_trusted(); $var(s) = allow_source_address();", `"$var(r) $var(s)"`); got != "'-1 -1'" {
+	got := b.Value("$var(r) = allow_trusted(); $var(s) = allow_source_address();", `"$var(r) $var(s)"`)
+	if got != "'-1 -1'" {
 		t.Errorf("with a database of MySQL the functions give %s", got)
 	}
 }

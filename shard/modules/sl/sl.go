@@ -12,14 +12,13 @@ func Define(m *route.Module) {
 	m.IdleText("there is no embedded interpreter", "event_callback_fl_ack",
 		"event_callback_lres_sent")
 
-	failed := m.Count("failures", "Answers without a transaction that could not be sent.")
 	local := m.Event("sl:local-response",
 		"An answer without a transaction was sent; the route runs on it. It has left, so what the "+
 			"route changes of it is lost. $si is where it went; Kamailio has no address there.").
 		Also(route.InCoreReply)
 	stateless := func(c *route.Ctx, r route.Result) route.Result {
 		if r <= 0 {
-			failed.Add(c)
+			c.Shard.Core.StatelessFailed()
 			return r
 		}
 		local.RaiseAnswered(c)
