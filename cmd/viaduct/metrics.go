@@ -52,12 +52,14 @@ func (p *process) writeMetrics(w *exposition.Writer) {
 	for _, group := range slices.Sorted(maps.Keys(stats)) {
 		groupMetrics(w, group, stats[group])
 	}
+	written := map[string]bool{} // scripts name statistics as they like, and two may become one
 	for _, s := range p.statistics() {
-		if s.Group == "viaduct" {
+		name := "kamailio_" + exposition.Name(s.Group+"_"+s.Name)
+		if s.Group == "viaduct" || written[name] {
 			continue
 		}
-		w.Family("kamailio_"+exposition.Name(s.Group+"_"+s.Name),
-			exposition.Untyped, "Kamailio's statistic "+s.Group+":"+s.Name)
+		written[name] = true
+		w.Family(name, exposition.Untyped, "Kamailio's statistic "+s.Group+":"+s.Name)
 		w.Value(float64(s.Value))
 	}
 }
@@ -70,7 +72,7 @@ func (p *process) shardMetrics(w *exposition.Writer) {
 		number[i] = strconv.Itoa(i)
 	}
 	scripts := false
-	for n, c := range p.server.Counted() {
+	for _, c := range p.server.Counted() {
 		module, name, ofModule := strings.Cut(c.Name, ":")
 		switch {
 		case ofModule && !scripts:
@@ -84,10 +86,7 @@ func (p *process) shardMetrics(w *exposition.Writer) {
 			w.Family("viaduct_"+c.Name+"_total", exposition.Counter, c.Help)
 		}
 		for i := range shards {
-			if n >= len(shards[i].Counters) {
-				continue // a reload came in between
-			}
-			v := float64(shards[i].Counters[n].Value)
+			v := float64(shards[i].Value(c.Name)) // by name: a reload may have come in between
 			if ofModule {
 				w.Value(v, "module", module, "counter", name, "shard", number[i])
 			} else {
@@ -151,8 +150,9 @@ func is(b bool) float64 {
 	return 0
 }
 
-// groupMetrics writes the counters of one of what the shards share, as docs/counters.md has them.
-// Those that begin with current are gauges.
+// groupMetrics writes the counters of one of what the shards share, as docs/counters.md and
+// docs/streams.md have them. The gauges are those of connections: established, and what begins with
+// current.
 func groupMetrics(w *exposition.Writer, group string, counts any) {
 	b, err := json.Marshal(counts)
 	if err != nil {
@@ -164,8 +164,8 @@ func groupMetrics(w *exposition.Writer, group string, counts any) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		full, kind := "viaduct_"+group+"_"+exposition.Name(name), exposition.Gauge
-		help := "see " + group + " in docs/counters.md, " + name
-		if !strings.HasPrefix(name, "current") {
+		help := name + " of " + group + ", see docs/counters.md"
+		if !strings.HasPrefix(name, "current") && name != "established" {
 			full, kind = strings.TrimSuffix(full, "_cnt")+"_total", exposition.Counter
 		}
 		switch v := all[name].(type) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -93,14 +92,7 @@ func (p *process) statistics() (all []control.Statistic) {
 		all = append(all, control.Statistic{Group: x.Group, Name: x.Name, Value: n})
 	}
 	for _, k := range p.server.Program().Counters() {
-		at := slices.IndexFunc(all, func(s control.Statistic) bool {
-			return s.Group == k.Module && s.Name == k.Name
-		})
-		if at < 0 {
-			at = len(all)
-			all = append(all, control.Statistic{Group: k.Module, Name: k.Name})
-		}
-		all[at].Value += sum(k.String())
+		all = append(all, control.Statistic{Group: k.Module, Name: k.Name, Value: sum(k.String())})
 	}
 	for _, c := range shards[0].Counters {
 		if !strings.Contains(c.Name, ":") {

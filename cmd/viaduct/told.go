@@ -11,8 +11,7 @@ import (
 
 // features is what every build serves.
 var features = []string{"UDP", "TCP", "TLS", "WS", "WSS", "IPv6", "REUSEPORT", "EPOLL",
-	"UDP_SEGMENT",
-	"DNS_CACHE", "DNS_FAILOVER", "NAPTR", "DST_BLOCKLIST", "HUGE_PAGES"}
+	"UDP_SEGMENT", "DNS_CACHE", "DNS_FAILOVER", "NAPTR", "DST_BLOCKLIST", "HUGE_PAGES"}
 
 // told is what the commands core.* tell of the process.
 func (p *process) told() *control.Process {

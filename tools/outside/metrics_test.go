@@ -19,7 +19,10 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	at := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	_, targets := answerers(t, 2)
-	srv := start(t, setup{targets: targets, edits: []string{"debug=0", "debug=0\nhttp_listen=\"" + at + "\""}})
+	edits := append(params(`modparam("statistics", "variable", "one-x")`, `modparam("statistics", "variable", "one_x")`),
+		"debug=0", fmt.Sprintf("debug=0\nhttp_listen=%q\nlisten=tcp:127.0.0.1:%d", at, freePort(t)), "disable_tcp=yes", "",
+		`loadmodule "rr.so"`, "loadmodule \"rr.so\"\nloadmodule \"statistics.so\"")
+	srv := start(t, setup{targets: targets, edits: edits})
 	caller := newPeer(t, "a caller")
 	d := caller.call(srv.addr)
 	d.invite()
@@ -45,6 +48,8 @@ func TestMetrics(t *testing.T) {
 		`viaduct_transactions_created_total{shard="0"} 1`,
 		`viaduct_destination_usable{set="1",uri="sip:` + targets[1].String() + `",duid=""} 1`,
 		`kamailio_tmx_UAS_transactions 1`,
+		`# TYPE viaduct_tcp_established gauge`,
+		`viaduct_module_total{module="statistics",counter="one-x",shard="0"} 0`,
 	} {
 		if !strings.Contains(string(page), line+"\n") {
 			t.Errorf("no line %s", line)
