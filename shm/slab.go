@@ -70,7 +70,12 @@ func (s *Slab) Alloc(kind Kind, bytes int) (Off, bool) {
 		return s.carve(kind, class, i), true
 	}
 	h := s.a.header(off)
-	c.free = h.Owner
+	next := h.Owner
+	c.free = next
+	if next != 0 {
+		// It is taken next, and was freed long ago: this miss need not be waited for.
+		Prefetch(Ptr[uint64](s.a, next))
+	}
 	*h = Header{State: StateReserved, Kind: kind, Class: class}
 	s.remember(off)
 	s.words.Used += uint64(k.bytes)

@@ -89,3 +89,6 @@ func (x *index) remove(hash uint64, off shm.Off) bool {
 	x.used--
 	return true
 }
+
+// prefetch asks for the slot where the search for that hash begins.
+func (x *index) prefetch(hash uint64) { shm.Prefetch(&x.slots[tagOf(hash)&x.mask]) }
