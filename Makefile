@@ -23,6 +23,13 @@ build: ## build bin/viaduct and bin/viaductctl
 	@mkdir -p bin
 	@$(BUILD) -o bin/ ./cmd/viaduct ./cmd/viaductctl
 
+.PHONY: man
+man: build ## write the manual pages to bin/man
+	@mkdir -p bin/man
+	@bin/viaduct man > bin/man/viaduct.8
+	@bin/viaduct man viaduct.cfg > bin/man/viaduct.cfg.5
+	@bin/viaductctl man > bin/man/viaductctl.1
+
 .PHONY: run
 run: build ## build and serve in the foreground with the built-in configuration, log to stderr (ARGS="-l 127.0.0.1:5060 …")
 	exec bin/viaduct -D -E $(ARGS)
@@ -60,10 +67,14 @@ soak: build ## the load of the benchmark for SOAKTIME (default 10m), watching lo
 	@$(GO) test -json -count=1 -timeout 20m -parallel 32 ./tools/outside -run '^TestRow' -long 2>&1 | bin/testreport
 
 .PHONY: install
-install: build install-docs ## install both binaries, unit file and documents under PREFIX (default /usr/local, DESTDIR honoured)
+install: build man install-docs ## install both binaries, unit file, manual pages and documents under PREFIX (default /usr/local, DESTDIR honoured)
 	install -D -m 0755 bin/viaduct $(DESTDIR)$(PREFIX)/sbin/viaduct
 	install -D -m 0755 bin/viaductctl $(DESTDIR)$(PREFIX)/bin/viaductctl
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 bin/man/viaduct.8
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man5 bin/man/viaduct.cfg.5
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 bin/man/viaductctl.1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/lib/systemd/system
+	bin/viaductctl completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/viaductctl
 	sed 's|/usr/local|$(PREFIX)|g' cmd/viaduct/viaduct.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/viaduct.service
 
 # In the folders of the tree: documents link to one another.
@@ -72,6 +83,7 @@ install-docs: ## install the documents alone
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct README.md BENCHMARKS.md LICENSE
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/bench/plots bench/plots/*.svg
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/grafana docs/grafana/*.json
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/modules docs/modules/*.md
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/sipp docs/sipp/*.xml
 

@@ -12,6 +12,11 @@ const (
 	// count is logged when the queue moves again. At 200 bytes a line this is 0.8 MB.
 	logQueueLines = 4096
 
+	// historyLines is how many of the last warnings and errors are kept for viaduct.history, of
+	// historyLineBytes each at most.
+	historyLines     = 256
+	historyLineBytes = 2048
+
 	// logFlushTimeout bounds how long a leaving process waits for its last lines.
 	logFlushTimeout = 2 * time.Second
 
@@ -37,6 +42,9 @@ const (
 	// were left out. viewPage is how many are copied at a time.
 	viewRecords = 10_000
 	viewPage    = 256
+
+	// checkWait is how long viaduct.check waits for shards that do not come to the end of a batch.
+	checkWait = 2 * time.Second
 
 	// statusClients bounds the connections served at once on the status socket; the next one waits
 	// in the backlog.

@@ -174,12 +174,13 @@ type logLine struct {
 // sink is the bounded queue in front of the place lines go to, with the one goroutine that writes
 // there.
 type sink struct {
-	write func(severity, []byte) error
-	queue chan logLine
-	lost  atomic.Uint64 // written by put and run, read by run and Lost
-	stop  chan struct{} // closed by Close, once
-	once  sync.Once
-	done  chan struct{} // closed when run has written what was queued at Close
+	write   func(severity, []byte) error
+	history history
+	queue   chan logLine
+	lost    atomic.Uint64 // written by put and run, read by run and Lost
+	stop    chan struct{} // closed by Close, once
+	once    sync.Once
+	done    chan struct{} // closed when run has written what was queued at Close
 }
 
 func (s *sink) put(sev severity, text []byte) {
@@ -194,6 +195,9 @@ func (s *sink) run() {
 	defer close(s.done)
 	var told uint64
 	emit := func(l logLine) {
+		if l.severity <= sevWarning {
+			s.history.keep(l.text)
+		}
 		if !s.line(l) {
 			s.lost.Add(1)
 			return

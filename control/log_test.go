@@ -158,3 +158,21 @@ func TestStderrLogOpens(t *testing.T) {
 		t.Errorf("%q", b.String())
 	}
 }
+
+// TestHistory: the last warnings and errors are kept, though nobody reads the log.
+func TestHistory(t *testing.T) {
+	l := testLog(3, false, func(severity, []byte) error { return errors.New("full") })
+	for i := range historyLines + 10 {
+		l.Info("not kept")
+		l.Warn(strings.Repeat("w", 3000), "n", i)
+	}
+	l.Error("the last\nof all")
+	l.Close()
+	if got := l.History(1); len(got) != 1 || got[0] != `msg="the last\nof all"` {
+		t.Errorf("%q", got)
+	}
+	all := l.History(historyLines + 1)
+	if len(all) != historyLines || !strings.HasPrefix(all[0], "msg=www") || len(all[0]) != historyLineBytes {
+		t.Errorf("%d lines; the first has %d bytes: %.40q", len(all), len(all[0]), all[0])
+	}
+}

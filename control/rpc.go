@@ -78,6 +78,7 @@ func (r *RPC) Register(all ...*Method) {
 			panic(fmt.Sprintf("BUG: rpc method %q is registered twice, or without Call or Help",
 				m.Name))
 		}
+		m.Reads = m.Reads || reading[m.Name]
 		r.methods[m.Name] = m
 	}
 }

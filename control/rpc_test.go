@@ -288,19 +288,7 @@ func TestMethodsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := NewRPC()
-	RegisterVars(r, &Vars{})
-	RegisterProcess(r, &Process{Name: "v"})
-	RegisterReload(r, nil, nil)
-	RegisterBlocklist(r, nil, nil)
-	RegisterTCP(r, func() TCP { return nil })
-	RegisterTLS(r, func() TLS { return nil })
-	RegisterDNS(r, nil)
-	RegisterStatistics(r, nil)
-	RegisterTransactions(r, nil)
-	s := NewStatusService(Commands{"status": nil, "stats": nil}, nil)
-	s.RegisterDoors(r)
-	s.Serve(r)
+	r := everyMethod()
 	for name := range commandHelp {
 		if help := string(r.Call("system.methodHelp " + name)); !strings.Contains(help, commandHelp[name]) ||
 			commandHelp[name] == "" {
@@ -349,4 +337,23 @@ func (r *RPC) Call(line string) []byte {
 	var b bytebufferpool.ByteBuffer
 	r.Answer(&b, line)
 	return b.B
+}
+
+// everyMethod returns an RPC with all methods of this package, none of which may be called.
+func everyMethod() *RPC {
+	r := NewRPC()
+	RegisterVars(r, &Vars{})
+	RegisterProcess(r, &Process{Name: "v"})
+	RegisterReload(r, nil, nil)
+	RegisterBlocklist(r, nil, nil)
+	RegisterTCP(r, func() TCP { return nil })
+	RegisterTLS(r, func() TLS { return nil })
+	RegisterDNS(r, nil)
+	RegisterStatistics(r, nil)
+	RegisterTransactions(r, nil)
+	RegisterTraffic(r, &Traffic{})
+	s := NewStatusService(Commands{"status": nil, "stats": nil}, nil)
+	s.RegisterDoors(r)
+	s.Serve(r)
+	return r
 }

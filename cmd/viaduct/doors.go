@@ -38,7 +38,7 @@ func (p *process) openStatus(identity *control.Identity) error {
 	return p.openHTTP()
 }
 
-// openHTTP serves metrics where http_listen says.
+// openHTTP serves metrics and commands where http_listen says.
 func (p *process) openHTTP() (err error) {
 	at := p.config.Settings.Control.HTTP
 	if at == "" {
@@ -46,8 +46,9 @@ func (p *process) openHTTP() (err error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", p.serveMetrics)
-	if p.http, err = control.ListenHTTP(at, mux, p.log); err == nil {
-		p.log.Info("metrics are served", "url", "http://"+at+"/metrics")
+	mux.Handle("POST /rpc", control.NewHTTPCalls(p.commands.Load(), p.tokens, p.log))
+	if p.http, err = control.ListenHTTP(at, control.Local(mux), p.log); err == nil {
+		p.log.Info("metrics and commands are served", "url", "http://"+at)
 	}
 	return err
 }

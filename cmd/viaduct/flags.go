@@ -193,18 +193,7 @@ func printUsage(out io.Writer) {
 	fmt.Fprintf(out, "%s\n\nUsage: viaduct [options]\n       viaduct migrate [-A define] FILE   "+
 		"what becomes of a kamailio.cfg, as Markdown\n\n", versionLine())
 	for _, f := range flags {
-		name := "-" + f.name
-		if len(f.name) > 1 {
-			name = "--" + f.name
-		}
-		if f.arg != "" {
-			if len(f.name) > 1 {
-				name += "=" + f.arg
-			} else {
-				name += " " + f.arg
-			}
-		}
-		fmt.Fprintf(out, "  %-14s %s\n", name,
+		fmt.Fprintf(out, "  %-14s %s\n", f.shown(),
 			strings.ReplaceAll(f.help, "\n", "\n"+strings.Repeat(" ", 17)))
 	}
 	fmt.Fprint(out, `

@@ -128,6 +128,7 @@ var fixedSettings = []fixed{
 			x.Sockets, x.Usual, x.Mode, x.User, x.Group = y.Sockets, y.Usual, y.Mode, y.User, y.Group
 		}},
 	stays("http_listen", func(c *Config) *string { return &c.Settings.Control.HTTP }),
+	stays("http_tokens", func(c *Config) *string { return &c.Settings.Control.Tokens }),
 	stays("run_dir", func(c *Config) *string { return &c.Settings.Control.RunDir }),
 	{"where module jsonrpcs takes documents",
 		func(a, b *Config) bool {

@@ -40,6 +40,12 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // run is the program's life. It returns nil after -h, -V, a good -c, or a stop by signal.
 func run(args []string, daemon *control.Daemon) error {
+	if len(args) > 0 && args[0] == "man" {
+		if !writeManual(os.Stdout, args[1:]) {
+			return usageError("Use viaduct man, or viaduct man viaduct.cfg.")
+		}
+		return nil
+	}
 	if len(args) > 0 && args[0] == "migrate" {
 		return migrate(args[1:], os.Stdout)
 	}

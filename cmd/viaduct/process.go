@@ -38,6 +38,7 @@ type process struct {
 	server    *shard.Server
 	status    *control.StatusService
 	http      *control.HTTP               // nil without http_listen
+	tokens    *control.Tokens             // of who asks over HTTP; nil without http_tokens
 	commands  atomic.Pointer[control.RPC] // nil until the start is nearly over
 	// documents are who answers documents of JSON-RPC now; nil where nobody does
 	documents atomic.Pointer[control.Documents]

@@ -125,6 +125,7 @@ func (p *process) rpc() *control.RPC {
 	vars := &control.Vars{}
 	control.RegisterProcess(r, p.told())
 	control.RegisterReload(r, p.reloadNow, p.reloadTargets)
+	control.RegisterTraffic(r, p.traffic())
 	list := p.server.Blocklist()
 	control.RegisterBlocklist(r, list, p.server.NowMs)
 	vars.Register(control.BlocklistVars(list)...)
@@ -234,5 +235,13 @@ func (p *process) openServices() (err error) {
 		}
 	}
 	p.limits = streamLimits(c.Settings)
+	if path := c.Settings.Control.Tokens; path != "" {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(c.configDir(), path)
+		}
+		if p.tokens, err = control.ReadTokens(path); err != nil {
+			return fmt.Errorf("http_tokens: %w", err)
+		}
+	}
 	return nil
 }

@@ -1,154 +1,172 @@
-// Command viaductctl asks a running Viaduct: one method of docs/rpc.md per call, over its status
+// Command viaductctl asks a running Viaduct: a verb, or a method of docs/rpc.md, over its status
 // socket (viaduct -x).
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"viaduct/control"
 )
 
-// Exit codes, as kamcmd's where it has them.
-const (
-	exitOK     = 0
-	exitFault  = 1   // the method failed: its fault is on standard error
-	exitSyntax = 255 // wrong use, no connection, or no answer
-)
+// version is that of the daemon, which belongs with it. A release sets it with -ldflags -X, as
+// cmd/viaduct does.
+var version, commit = "0.1.0", ""
 
-const (
-	defaultSocket = "/run/viaduct/viaduct.sock"
-	socketEnv     = "VIADUCT_SOCKET"
+const socketEnv = "VIADUCT_SOCKET"
 
-	// answerBytes bounds an answer: the server's views stop at some 2 MB, its statistics of 1024
-	// shards below 10.
-	answerBytes = 64 << 20
-)
+// console is what run has of its process.
+type console struct {
+	out, err io.Writer
+	socket   string // of the environment
+	terminal bool   // out is a terminal
+	colour   bool   // which shows colours
+}
 
-const usage = `usage: viaductctl [-s socket] [-t seconds] method [argument ...]
+func main() {
+	_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
+	terminal := err == nil
+	os.Exit(run(os.Args[1:], &console{
+		out: os.Stdout, err: os.Stderr, socket: os.Getenv(socketEnv), terminal: terminal,
+		colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}))
+}
 
-  -s socket   the -x socket of viaduct; default $VIADUCT_SOCKET, or /run/viaduct/viaduct.sock
-  -t seconds  how long to wait for the answer; default 10
-  -h          this text
+// options are the flags of a call.
+type options struct {
+	socket        string
+	wait          int
+	json, table   bool
+	noColour      bool
+	version, help bool
+}
 
-The answer is JSON on standard output. viaductctl system.listMethods lists the methods.
-Exit code 0: answered, 1: the method failed ("error: CODE - reason"), 255: wrong use or no
-connection.
-`
-
-func main() { os.Exit(run(os.Args[1:], os.Getenv(socketEnv), os.Stdout, os.Stderr)) }
-
-// run is main without the process: arguments and $VIADUCT_SOCKET in, an exit code out.
-func run(args []string, socket string, stdout, stderr io.Writer) int {
+// run is main without the process: arguments in, an exit code out.
+func run(args []string, c *console) int {
+	var o options
 	flags := flag.NewFlagSet("viaductctl", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	if socket == "" {
-		socket = defaultSocket
+	flags.StringVar(&o.socket, "s", "", "")
+	flags.IntVar(&o.wait, "t", 0, "")
+	flags.BoolVar(&o.json, "json", false, "")
+	flags.BoolVar(&o.table, "table", false, "")
+	flags.BoolVar(&o.noColour, "no-color", false, "")
+	flags.BoolVar(&o.version, "version", false, "")
+	flags.BoolVar(&o.version, "V", false, "")
+	if o.socket = c.socket; o.socket == "" {
+		o.socket = defaultSocket
 	}
-	path := flags.String("s", socket, "")
-	seconds := flags.Int("t", 10, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return exitOK
+		fmt.Fprint(c.out, usage())
+		return exitDone
 	case err != nil:
-		fmt.Fprintf(stderr, "viaductctl: %v\n%s", err, usage)
-		return exitSyntax
+		return c.misused("%v\n%s", err, usage())
+	case o.version:
+		fmt.Fprintf(c.out, "viaductctl %s%s\n", version, commitSuffix())
+		return exitDone
 	case flags.NArg() == 0:
-		fmt.Fprintf(stderr, "viaductctl: no method given\n%s", usage)
-		return exitSyntax
-	case *seconds < 1 || *seconds > 3600:
-		fmt.Fprintf(stderr, "viaductctl: -t %d is out of range, 1 to 3600 seconds\n", *seconds)
-		return exitSyntax
+		return c.misused("no verb or method given\n%s", usage())
+	case o.wait < 0 || o.wait > 3600 || o.wait == 0 && given(flags, "t"):
+		return c.misused("-t %d is out of range, 1 to 3600 seconds", o.wait)
+	case o.json && o.table:
+		return c.misused("--json and --table exclude each other")
 	}
-	answer, err := ask(*path, control.JoinWords(flags.Args()), time.Duration(*seconds)*time.Second)
+	words := flags.Args()
+	switch {
+	case words[0] == "completion":
+		return c.completion(words[1:])
+	case words[0] == "man" && len(words) == 1:
+		_, _ = c.out.Write(manual())
+		return exitDone
+	}
+	v := verbs[words[0]]
+	if v != nil {
+		if n := len(words) - 1; n < v.least || n > v.most {
+			return c.misused("usage: viaductctl %s", v.usage(words[0]))
+		}
+		words = v.call(words[1:])
+	}
+	wait := time.Duration(o.wait) * time.Second
+	if wait == 0 {
+		wait = 10 * time.Second
+		if v != nil && v.wait != 0 {
+			wait = v.wait
+		}
+	}
+	answer, err := ask(o.socket, control.JoinWords(words), wait)
 	if err != nil {
-		fmt.Fprintf(stderr, "viaductctl: %v\n", err)
-		return exitSyntax
+		fmt.Fprintf(c.err, "viaductctl: %v\n", err)
+		return codeOf(err)
 	}
 	if f := faultOf(answer); f != nil {
-		fmt.Fprintln(stderr, faultText(f))
-		return exitFault
+		fmt.Fprintln(c.err, faultText(f))
+		return exitRefused
 	}
-	var pretty bytes.Buffer
-	if err := json.Indent(&pretty, bytes.TrimSpace(answer), "", "  "); err != nil {
-		fmt.Fprintf(stderr, "viaductctl: the answer is no JSON (is %s the socket of "+
-			"viaduct?): %v\n", *path, err)
-		return exitSyntax
-	}
-	pretty.WriteByte('\n')
-	if _, err := stdout.Write(pretty.Bytes()); err != nil {
-		fmt.Fprintf(stderr, "viaductctl: %v\n", err)
-		return exitSyntax
-	}
-	return exitOK
+	return c.show(answer, &o)
 }
 
-// faultText is how a fault is shown. Several lines are mistakes in a configuration: they stand
-// alone at the beginning of the line, as viaduct -c prints them, where editors and scripts look for
-// them.
-func faultText(f error) string {
-	if fault := (*control.Fault)(nil); errors.As(f, &fault) &&
-		strings.Contains(fault.Message, "\n") {
-		return fault.Message
+// commitSuffix returns what -V says behind the version.
+func commitSuffix() string {
+	if commit == "" {
+		return ""
 	}
-	return "error: " + f.Error()
+	return " (" + commit + ")"
 }
 
-// ask sends a line and reads one.
-func ask(path, line string, wait time.Duration) ([]byte, error) {
-	if len(line)+1 > control.MaxCommandBytes {
-		return nil, fmt.Errorf("the call has %d bytes, %d are taken at most: split it up", len(line),
-			control.MaxCommandBytes-1)
+func given(flags *flag.FlagSet, name string) (yes bool) {
+	flags.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
+}
+
+// misused says what is wrong with a call that asked nobody.
+func (c *console) misused(format string, args ...any) int {
+	fmt.Fprintf(c.err, "viaductctl: %s\n", bytes.TrimRight(fmt.Appendf(nil, format, args...), "\n"))
+	return exitUsage
+}
+
+// show writes an answer: as a table for people, and otherwise as indented JSON.
+func (c *console) show(answer []byte, o *options) int {
+	answer = bytes.TrimSpace(answer)
+	if !json.Valid(answer) {
+		fmt.Fprintf(c.err, "viaductctl: the answer is no JSON (is %s the socket of viaduct?)\n",
+			o.socket)
+		return exitRefused
 	}
-	if err := control.CheckSocketPath(path); err != nil {
-		return nil, err
+	var text []byte
+	if o.table || c.terminal && !o.json {
+		text = people(answer, c.colour && !o.noColour)
+	} else {
+		var b bytes.Buffer
+		_ = json.Indent(&b, answer, "", "  ") // it is valid
+		text = append(b.Bytes(), '\n')
 	}
-	conn, err := net.DialTimeout("unix", path, wait)
+	if _, err := c.out.Write(text); err != nil {
+		fmt.Fprintf(c.err, "viaductctl: %v\n", err)
+		return exitRefused
+	}
+	return exitDone
+}
+
+// people returns an answer for people to read.
+func people(answer []byte, colour bool) []byte {
+	v, err := readValue(answer)
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach viaduct at %s (is it running with -x %s?): %w", path,
-			path, err)
+		return append(answer, '\n')
 	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(wait))
-	if _, err := io.WriteString(conn, line+"\n"); err != nil {
-		return nil, fmt.Errorf("cannot ask at %s: %w", path, err)
+	p := painter{colour: colour}
+	if v.kind == object && len(v.members) == 0 {
+		p.b.WriteString("done\n")
+	} else {
+		p.value(&v, "")
 	}
-	answer, err := bufio.NewReader(io.LimitReader(conn, answerBytes)).ReadBytes('\n')
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, fmt.Errorf("no answer from %s in %v: the command may still be under way, -t "+
-			"waits longer", path, wait)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("no answer from %s: %w", path, err)
-	}
-	return answer, nil
-}
-
-// faultOf reads {"error": …}. It returns nil if it is an answer.
-func faultOf(answer []byte) error {
-	var f struct {
-		Error json.RawMessage `json:"error"`
-	}
-	if json.Unmarshal(answer, &f) != nil || f.Error == nil {
-		return nil
-	}
-	fault := &control.Fault{}
-	if json.Unmarshal(f.Error, fault) == nil && fault.Code != 0 {
-		return fault
-	}
-	var text string // from a server without methods
-	if json.Unmarshal(f.Error, &text) != nil {
-		return nil
-	}
-	return &control.Fault{Code: 500, Message: text}
+	return []byte(p.b.String())
 }

@@ -87,8 +87,11 @@ func processParams(m *Module, c *CoreSettings) {
 		"Whether all of the arena is touched at the start.")
 	m.BoolVar(&c.MlockPages, "mlock_pages", "Whether the arena is locked in memory.")
 	m.TextVar(&m.set.Control.HTTP, "http_listen",
-		"Viaduct's own: where metrics are served over HTTP, a loopback address and a port, as in "+
-			"\"127.0.0.1:9090\"; empty: nowhere. See docs/metrics.md.")
+		"Viaduct's own: where metrics and commands are served over HTTP, a loopback address and a "+
+			"port, as in \"127.0.0.1:9090\"; empty: nowhere. See docs/metrics.md and docs/rpc.md.")
+	m.TextVar(&m.set.Control.Tokens, "http_tokens",
+		"Viaduct's own: the file of who may call commands over HTTP; empty: everybody may call "+
+			"those that change nothing. See docs/rpc.md.")
 	m.TextVar(&m.set.Control.RunDir, "run_dir",
 		"The folder that relative paths of module jsonrpcs count from.")
 	m.alsoParam("run_dir", "rundir")

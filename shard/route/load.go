@@ -53,14 +53,16 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 	seen := newSourceHash(file, src, opt.Defines)
 	read := func(path string) ([]byte, error) {
 		b, err := opt.ReadFile(path)
-		seen.add(path, b)
+		if seen.file(path, b); err != nil {
+			seen.texts = seen.texts[:len(seen.texts)-1]
+		}
 		return b, err
 	}
 	tree, found := syntax.Parse(file, string(src),
 		syntax.Source{ReadFile: read, Defines: opt.Defines, Settings: coreNames})
 	ld := &loader{found, opt.Survey, opt.noCopies}
 	prog, set := ld.compile(tree, opt.Modules)
-	prog.hash = seen.of(prog)
+	prog.hash, prog.sources = seen.of(prog), seen.texts
 	prog.steps = nil
 	found.Sort()
 	if opt.Survey != nil {
@@ -73,16 +75,28 @@ func Load(file string, src []byte, opt Options) (*Program, *Settings, Warnings, 
 }
 
 // sourceHash computes the hash of a program while its files are read.
-type sourceHash struct{ xxhash.Digest }
+type sourceHash struct {
+	xxhash.Digest
+	texts []SourceText
+}
+
+// SourceText is a file of a configuration, as it was read.
+type SourceText struct{ Name, Text string }
 
 func newSourceHash(file string, src []byte, defines []string) *sourceHash {
 	h := &sourceHash{}
 	h.Reset()
-	h.add(file, src)
+	h.file(file, src)
 	for _, d := range defines {
 		h.add("-A", []byte(d))
 	}
 	return h
+}
+
+// file adds a file that was read.
+func (h *sourceHash) file(name string, text []byte) {
+	h.add(name, text)
+	h.texts = append(h.texts, SourceText{name, string(text)})
 }
 
 // add hashes a text and its name, each with its length, so that no two lists of texts give the same

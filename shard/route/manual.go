@@ -156,6 +156,21 @@ func (m *Module) manualParams(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
+// Setting is a global of the core, for manuals.
+type Setting struct{ Name, Values, Standard, Doc string }
+
+// CoreGlobals returns the globals that have an effect, sorted. One with several names has the
+// first.
+func CoreGlobals() (all []Setting) {
+	m := newModule(Core(), DefaultSettings(), nil)
+	for _, names := range named(m.def.params) {
+		if p := m.def.params[names[0]]; p.idle == "" && !p.notYet {
+			all = append(all, Setting{names[0], p.values(), strings.Trim(p.standard(), "`"), p.doc})
+		}
+	}
+	return all
+}
+
 // named groups the names that share a declaration. The groups are sorted by their first name.
 func named[V comparable](all map[string]V) [][]string {
 	names := map[V][]string{}

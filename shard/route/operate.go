@@ -23,6 +23,13 @@ func (m *Module) Command(name, doc string, params []command.Param,
 		&command.Method{Name: name, Help: doc, Params: params, Call: call})
 }
 
+// View declares a command that changes nothing.
+func (m *Module) View(name, doc string, params []command.Param,
+	call func(a command.Args) (any, error)) {
+	m.Command(name, doc, params, call)
+	m.commands[len(m.commands)-1].Reads = true
+}
+
 // Commands returns the commands of the modules that the file loads.
 func (p *Program) Commands() (all []*command.Method) {
 	for _, o := range p.opens {

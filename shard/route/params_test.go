@@ -35,7 +35,8 @@ var not56 = map[string]string{
 	"dst_blacklist_icmp": "ours", "dst_blocklist_icmp": "ours", "dns_resolv_conf": "ours", "dns_hosts_file": "ours",
 	"rtimer.exec": "the timer that it names stands above it", "tcp_proxy_from": "ours", "tcp_accept_rate": "ours",
 	"tcp_connections_per_destination": "ours", "tcp_handshake_max": "ours",
-	"accept_ctrl_chars": "ours", "http_listen": "ours", "udp_wq_max": "ours",
+	"accept_ctrl_chars": "ours", "http_listen": "ours", "http_tokens": "ours",
+	"udp_wq_max":  "ours",
 	"dns_timeout": "ours", "dns_cache_stale_ttl": "ours",
 }
 

@@ -135,6 +135,7 @@ type Program struct {
 	opens        []opening
 	held         []HeldState // the state that its modules add to a held run
 	defines      map[string]string
+	sources      []SourceText
 	core         *coreEvents
 	logPrefix    *format // nil means log_prefix is not set
 	maxRecursion int
@@ -285,3 +286,7 @@ func (p *Program) Hash() uint64 { return p.hash }
 // Defines returns the names of #!define and the like at the end of the file, with what they stand
 // for. The caller does not change it.
 func (p *Program) Defines() map[string]string { return p.defines }
+
+// Sources returns the files that the program was compiled from, in the order in which they were
+// read; the caller does not change them.
+func (p *Program) Sources() []SourceText { return p.sources }

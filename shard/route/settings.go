@@ -43,6 +43,9 @@ type ControlSettings struct {
 	// HTTP is where metrics are served, a loopback address and a port (http_listen of the core,
 	// Viaduct's own); empty means nowhere.
 	HTTP string
+	// Tokens is the file of who may call commands over HTTP (http_tokens of the core, Viaduct's own),
+	// relative to the configuration; empty means that everybody may call those that change nothing.
+	Tokens string
 	// RunDir is the folder that relative paths of Documents count from (run_dir of the core).
 	RunDir    string
 	Documents DocumentSettings

@@ -1,10 +1,13 @@
 package outside
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -53,6 +56,19 @@ func TestMetrics(t *testing.T) {
 	} {
 		if !strings.Contains(string(page), line+"\n") {
 			t.Errorf("no line %s", line)
+		}
+	}
+	dashboard, err := os.ReadFile("../../docs/grafana/viaduct.json")
+	if err != nil || !json.Valid(dashboard) {
+		t.Fatalf("the dashboard is no JSON: %v", err)
+	}
+	named := regexp.MustCompile(`viaduct_[a-z0-9_]+`).FindAllString(string(dashboard), -1)
+	if len(named) < 20 {
+		t.Errorf("the dashboard names only %d metrics", len(named))
+	}
+	for _, name := range named {
+		if !strings.Contains(string(page), "\n# TYPE "+name+" ") {
+			t.Errorf("the dashboard shows %s, which is not there", name)
 		}
 	}
 	if answer, err := http.Get("http://" + at + "/"); err != nil || answer.StatusCode != http.StatusNotFound {

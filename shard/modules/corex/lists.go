@@ -16,7 +16,7 @@ func lists(m *route.Module) {
 		name, _ := route.TransportName(t)
 		return string(name)
 	}
-	m.Command("corex.list_sockets", "Lists the listen lines of the file.", nil,
+	m.View("corex.list_sockets", "Lists the listen lines of the file.", nil,
 		func(command.Args) (any, error) {
 			type shown struct {
 				Proto string `json:"proto"`
@@ -32,7 +32,7 @@ func lists(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("corex.list_aliases", "Lists the names that the file declares as this server's.", nil,
+	m.View("corex.list_aliases", "Lists the names that the file declares as this server's.", nil,
 		func(command.Args) (any, error) {
 			type shown struct {
 				Proto string `json:"proto"`

@@ -69,7 +69,7 @@ func tracing(m *route.Module, level *int) {
 			}
 			return nil, nil
 		})
-	m.Command("dbg.ls", "Tells whether scripts are traced.", command.Words(),
+	m.View("dbg.ls", "Tells whether scripts are traced.", command.Words(),
 		func(command.Args) (any, error) {
 			return map[string]any{"cfgtrace": on.Load(), "log_assign": *assigns}, nil
 		})
@@ -142,7 +142,7 @@ func levels(m *route.Module) {
 		m.Command(name, "Sets the highest level at which the lines of xlog are logged, until the next "+
 			"reload.", command.Words("module", "#level"), set)
 	}
-	m.Command("dbg.get_mod_level", "Shows the level of a module: of xlog.", command.Words("module"),
+	m.View("dbg.get_mod_level", "Shows the level of a module: of xlog.", command.Words("module"),
 		func(a command.Args) (any, error) {
 			n := own.Load()
 			if a.Text(0) != scripts || n == route.NoLineLevel {

@@ -39,7 +39,7 @@ func (d *dialplan) commands(m *route.Module) {
 			}
 			return nil, nil
 		})
-	m.Command("dialplan.dump", "Shows the rules of a dialplan, in the order they are tried in.",
+	m.View("dialplan.dump", "Shows the rules of a dialplan, in the order they are tried in.",
 		command.Words("#dpid"), func(a command.Args) (any, error) {
 			p, err := d.planOf(a)
 			if err != nil {
@@ -55,7 +55,7 @@ func (d *dialplan) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("dialplan.translate", "Shows how a dialplan translates a text.",
+	m.View("dialplan.translate", "Shows how a dialplan translates a text.",
 		command.Words("#dpid", "text"), d.translateNow)
 }
 

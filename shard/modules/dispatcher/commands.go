@@ -68,7 +68,7 @@ func commands(m *route.Module) {
 	x := &operated{}
 	m.Open(func(s *route.State) error { x.state = s; return nil })
 
-	m.Command("dispatcher.list", "Shows the destination sets, each destination with its state, "+
+	m.View("dispatcher.list", "Shows the destination sets, each destination with its state, "+
 		"latency and calls.", nil, func(command.Args) (any, error) { return x.list() })
 	states := command.Words("state", "#set", "address")
 	m.Command("dispatcher.set_state", "Orders the state of a destination by its URI, or of all of a "+
@@ -94,7 +94,7 @@ func commands(m *route.Module) {
 	m.Command("dispatcher.remove", "Removes a destination until the list is read again.",
 		command.Words("#set", "address"),
 		func(a command.Args) (any, error) { return x.remove(int(a.Int(0, 0)), a.Text(1)) })
-	m.Command("dispatcher.hash", "Computes the hash that Kamailio makes of one or two texts, and the "+
+	m.View("dispatcher.hash", "Computes the hash that Kamailio makes of one or two texts, and the "+
 		"slot of so many. No algorithm here selects by it.",
 		command.Words("#slots:0..0x7fffffff", "value", "[value2]"),
 		func(a command.Args) (any, error) {

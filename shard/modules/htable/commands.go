@@ -69,7 +69,11 @@ type (
 // commands declares htable.*. Their answers are Kamailio's; a fault has its code and words.
 func (h *module) commands(m *route.Module) {
 	on := func(name, doc string, more []string, f func(t *htable, a command.Args) (any, error)) {
-		m.Command("htable."+name, doc, command.Words(append([]string{"table"}, more...)...),
+		declare := m.Command
+		if name == "get" || name == "dump" {
+			declare = m.View
+		}
+		declare("htable."+name, doc, command.Words(append([]string{"table"}, more...)...),
 			func(a command.Args) (any, error) {
 				t := h.byName[a.Text(0)]
 				if t == nil {
@@ -134,7 +138,7 @@ func (h *module) commands(m *route.Module) {
 		})
 	on("reload", "Removes all entries of a table and reads its file again.", nil,
 		func(t *htable, _ command.Args) (any, error) { return t.reload() })
-	m.Command("htable.listTables", "Shows how the tables are declared.", nil,
+	m.View("htable.listTables", "Shows how the tables are declared.", nil,
 		func(command.Args) (any, error) {
 			var all []listed
 			for _, t := range h.tables {
@@ -149,7 +153,7 @@ func (h *module) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("htable.stats", "Shows how full the tables are.", nil,
+	m.View("htable.stats", "Shows how full the tables are.", nil,
 		func(command.Args) (any, error) {
 			var all []figures
 			for _, t := range h.tables {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"viaduct/shard/route"
+	"viaduct/shard/route/command/jsonrpc"
 )
 
 // What kamctl(8) uses unless it is told otherwise, in the folder run_dir.
@@ -90,9 +91,9 @@ func datagramDoor(text string) (route.ControlSocket, bool) {
 
 // document answers a document that came by the FIFO or in a datagram.
 func (s *server) document(doc []byte) (b []byte, replyName, wrong string) {
-	q, ok := parse(bytes.Clone(doc))
+	q, ok := jsonrpc.Parse(bytes.Clone(doc))
 	if !ok {
 		return nil, "", fmt.Sprintf("%.80s is no JSON", doc)
 	}
-	return s.run(q).body, q.replyName, ""
+	return s.run(q).body, q.ReplyName, ""
 }

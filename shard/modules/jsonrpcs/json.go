@@ -4,96 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"viaduct/shard/route/command/jsonrpc"
 )
 
-// request is a request of JSON-RPC 2.0.
-type request struct {
-	method string
-	words  []string
-	id     json.RawMessage // nil means there is none
-	wrong  string          // what is wrong with it, if it is JSON
-	// replyName is the FIFO that the answer goes to, where it came by one.
-	replyName string
-}
-
-// parse reads a request. It returns false if b is no JSON.
-func parse(b []byte) (*request, bool) {
-	var in struct {
-		Version json.RawMessage `json:"jsonrpc"`
-		Method  json.RawMessage `json:"method"`
-		Params  json.RawMessage `json:"params"`
-		ID      json.RawMessage `json:"id"`
-		Reply   json.RawMessage `json:"reply_name"`
-	}
-	if !json.Valid(b) {
-		return nil, false
-	}
-	q := &request{}
-	if b = bytes.TrimSpace(b); b[0] != '{' || json.Unmarshal(b, &in) != nil {
-		q.wrong = "A request is one JSON object; batches are not taken"
-		return q, true
-	}
-	_ = json.Unmarshal(in.Reply, &q.replyName) // what is no text names no FIFO
-	switch id := bytes.TrimSpace(in.ID); {
-	case len(id) == 0:
-	case id[0] == '{' || id[0] == '[':
-		q.wrong = "The id is a text or a number"
-	default:
-		q.id = id
-	}
-	var version string
-	switch {
-	case q.wrong != "":
-	case json.Unmarshal(in.Version, &version) != nil || version != "2.0":
-		q.wrong = `"jsonrpc" must be "2.0"`
-	case json.Unmarshal(in.Method, &q.method) != nil || q.method == "":
-		q.wrong = `"method" must be the name of a command; system.listMethods lists them`
-	default:
-		q.words, q.wrong = words(in.Params)
-	}
-	return q, true
-}
-
-// words are the parameters, by their order: those of an object too, as in Kamailio.
-func words(params json.RawMessage) (list []string, wrong string) {
-	params = bytes.TrimSpace(params)
-	if len(params) == 0 || string(params) == "null" {
-		return nil, ""
-	}
-	if params[0] != '[' && params[0] != '{' {
-		return nil, `"params" is an array or an object`
-	}
-	d := json.NewDecoder(bytes.NewReader(params))
-	d.UseNumber()
-	_, _ = d.Token()
-	for d.More() {
-		if params[0] == '{' {
-			_, _ = d.Token() // the name
-		}
-		t, err := d.Token()
-		switch v := t.(type) {
-		case string:
-			list = append(list, v)
-		case json.Number:
-			list = append(list, v.String())
-		case bool:
-			list = append(list, map[bool]string{true: "1", false: "0"}[v])
-		default:
-			return nil, "A parameter is a text, a number, true or false"
-		}
-		if err != nil {
-			return nil, "The parameters cannot be read"
-		}
-	}
-	return list, ""
-}
-
 // idMember is the id as the last member of an answer.
-func (q *request) idMember() []byte {
-	if q.id == nil {
+func idMember(q *jsonrpc.Request) []byte {
+	if q.ID == nil {
 		return nil
 	}
-	return append([]byte(`,"id":`), q.id...)
+	return append([]byte(`,"id":`), q.ID...)
 }
 
 // appendString appends a text as JSON has it, with < > & as they are.

@@ -11,6 +11,7 @@ import (
 	"viaduct/shard/ask"
 	"viaduct/shard/route"
 	"viaduct/shard/route/command"
+	"viaduct/shard/route/command/jsonrpc"
 )
 
 const (
@@ -79,7 +80,7 @@ func (s *server) dispatch(c *route.Ctx) route.Result {
 	if !r.IsHTTP() || !s.takes(byHTTP) {
 		return -1
 	}
-	q, ok := parse(bytes.Clone(c.Msg.Body()))
+	q, ok := jsonrpc.Parse(bytes.Clone(c.Msg.Body()))
 	if !ok {
 		return -1
 	}
@@ -117,34 +118,34 @@ type answer struct {
 }
 
 // run calls the command. A panic in it costs its answer.
-func (s *server) run(q *request) (a answer) {
+func (s *server) run(q *jsonrpc.Request) (a answer) {
 	defer func() {
 		if v := recover(); v != nil {
 			a = s.fault(q, command.Faultf(500, "The command failed: %v", v))
 		}
 	}()
 	switch {
-	case q.wrong != "":
-		return s.fault(q, command.Faultf(400, "%s", q.wrong))
+	case q.Wrong != "":
+		return s.fault(q, command.Faultf(400, "%s", q.Wrong))
 	case s.call == nil:
 		return s.fault(q, command.Faultf(500, "There are no commands here"))
 	}
-	result, err := s.call(q.method, q.words)
+	result, err := s.call(q.Method, q.Words)
 	if err != nil {
 		return s.fault(q, err)
 	}
-	return answer{200, "OK", s.form(append(append([]byte(`"result":`), result...), q.idMember()...))}
+	return answer{200, "OK", s.form(append(append([]byte(`"result":`), result...), idMember(q)...))}
 }
 
 // fault is the answer to a call that failed.
-func (s *server) fault(q *request, f *command.Fault) answer {
+func (s *server) fault(q *jsonrpc.Request, f *command.Fault) answer {
 	b := append([]byte(`"error":{"code":`), strconv.Itoa(f.Code)...)
 	b = append(appendString(append(b, `,"message":`...), f.Message), '}')
 	code := f.Code
 	if code < 400 || code > 599 {
 		code = 500
 	}
-	return answer{code, f.Message, s.form(append(b, q.idMember()...))}
+	return answer{code, f.Message, s.form(append(b, idMember(q)...))}
 }
 
 // form is an answer with these members, in the form that pretty_format asks for.
@@ -156,7 +157,7 @@ func (s *server) form(members []byte) []byte {
 // Ask answers a jsonrpc_exec; it is an ask.Service.
 func (s *server) Ask(q *ask.Question) bool {
 	return s.start(func() {
-		r, ok := parse(bytes.Clone(q.Text()))
+		r, ok := jsonrpc.Parse(bytes.Clone(q.Text()))
 		if !ok { // it was looked at before
 			q.Answer.Err = ask.ErrOverloaded
 		} else {
@@ -170,7 +171,7 @@ func (s *server) Ask(q *ask.Question) bool {
 
 // exec is jsonrpc_exec.
 func (s *server) exec(_ *route.Ctx, q *ask.Question, text []byte) route.Result {
-	if _, ok := parse(text); !ok {
+	if _, ok := jsonrpc.Parse(text); !ok {
 		return -1
 	}
 	q.Append(text)

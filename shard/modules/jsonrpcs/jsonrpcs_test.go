@@ -9,6 +9,7 @@ import (
 	"viaduct/shard/modules/moduletest"
 	"viaduct/shard/route"
 	"viaduct/shard/route/command"
+	"viaduct/shard/route/command/jsonrpc"
 )
 
 // What Kamailio 5.6.3 answered, word for word.
@@ -37,21 +38,21 @@ func TestFormat(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	f := func(in string, want request) {
+	f := func(in string, want jsonrpc.Request) {
 		t.Helper()
-		if got, ok := parse([]byte(in)); !ok || !reflect.DeepEqual(*got, want) {
+		if got, ok := jsonrpc.Parse([]byte(in)); !ok || !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s: %+v, %v, want %+v", in, got, ok, want)
 		}
 	}
 	id := func(s string) json.RawMessage { return json.RawMessage(s) }
-	f(`{"jsonrpc":"2.0","method":"a.b","id":1}`, request{method: "a.b", id: id("1")})
+	f(`{"jsonrpc":"2.0","method":"a.b","id":1}`, jsonrpc.Request{Method: "a.b", ID: id("1")})
 	f(` {"jsonrpc":"2.0","method":"a.b","params":["x", 5, "7", 1.5, true],"id":"q"} `,
-		request{method: "a.b", words: []string{"x", "5", "7", "1.5", "1"}, id: id(`"q"`)})
-	f(`{"jsonrpc":"2.0","method":"a.b","params":{"z":"x","a":5}}`, request{method: "a.b", words: []string{"x", "5"}})
-	f(`{"jsonrpc":"2.0","method":"a.b","params":null,"id":null}`, request{method: "a.b", id: id("null")})
+		jsonrpc.Request{Method: "a.b", Words: []string{"x", "5", "7", "1.5", "1"}, ID: id(`"q"`)})
+	f(`{"jsonrpc":"2.0","method":"a.b","params":{"z":"x","a":5}}`, jsonrpc.Request{Method: "a.b", Words: []string{"x", "5"}})
+	f(`{"jsonrpc":"2.0","method":"a.b","params":null,"id":null}`, jsonrpc.Request{Method: "a.b", ID: id("null")})
 	wrong := func(in, want string) {
 		t.Helper()
-		if got, ok := parse([]byte(in)); !ok || !strings.Contains(got.wrong, want) {
+		if got, ok := jsonrpc.Parse([]byte(in)); !ok || !strings.Contains(got.Wrong, want) {
 			t.Errorf("%s: %+v, %v, want %s", in, got, ok, want)
 		}
 	}
@@ -66,7 +67,7 @@ func TestParse(t *testing.T) {
 	wrong(`{"jsonrpc":"2.0","method":"a.b","params":{"x":{"y":1}}}`, "a text, a number")
 	wrong(`{"jsonrpc":"2.0","method":"a.b","id":[1]}`, "id")
 	for _, in := range []string{"", " ", "x", `{"jsonrpc":"2.0"`, `{} trailing`} {
-		if _, ok := parse([]byte(in)); ok {
+		if _, ok := jsonrpc.Parse([]byte(in)); ok {
 			t.Errorf("%q is no JSON", in)
 		}
 	}
@@ -77,7 +78,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"jsonrpc":"2.0","method":"a.b","params":["x",{"y":"\u0041"}],"id":1e3}`)
 	f.Add(`{"jsonrpc":"2.0","method":"a.b","params":{"x":"\ud800"},"id":"\\"}`)
 	f.Fuzz(func(t *testing.T, in string) {
-		q, ok := parse([]byte(in))
+		q, ok := jsonrpc.Parse([]byte(in))
 		if !ok {
 			return
 		}

@@ -118,7 +118,7 @@ func Define(m *route.Module) {
 				Int: func(*route.Ctx) (int64, bool) { return int64(q.size()), true }}
 		}})
 
-	m.Command("mqueue.get_sizes", "Shows how many items the queues have.", nil,
+	m.View("mqueue.get_sizes", "Shows how many items the queues have.", nil,
 		func(command.Args) (any, error) {
 			all := map[string]int{}
 			for _, q := range h.queues {
@@ -139,7 +139,7 @@ func Define(m *route.Module) {
 			}
 			return map[string]string{"key": string(x.key), "val": string(x.value)}, nil
 		})
-	m.Command("mqueue.get_size", "Shows how many items a queue has.", command.Words("name"),
+	m.View("mqueue.get_size", "Shows how many items a queue has.", command.Words("name"),
 		func(a command.Args) (any, error) {
 			q := h.byName[a.Text(0)]
 			if q == nil {

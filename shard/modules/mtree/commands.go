@@ -37,7 +37,7 @@ type (
 )
 
 func (x *mtree) commands(m *route.Module) {
-	m.Command("mtree.list", "Shows the prefixes of all trees, or of one.", command.Words("[mtree]"),
+	m.View("mtree.list", "Shows the prefixes of all trees, or of one.", command.Words("[mtree]"),
 		func(a command.Args) (any, error) {
 			all := []listed{}
 			for _, t := range x.named(a.Text(0)) {
@@ -54,7 +54,7 @@ func (x *mtree) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("mtree.summary", "Shows a summary of all trees, or of one.", command.Words("[mtree]"),
+	m.View("mtree.summary", "Shows a summary of all trees, or of one.", command.Words("[mtree]"),
 		func(a command.Args) (any, error) {
 			all := []summary{}
 			for _, t := range x.named(a.Text(0)) {
@@ -63,7 +63,7 @@ func (x *mtree) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("mtree.match", "Shows the value of the longest prefix of a text; with mode 2, the "+
+	m.View("mtree.match", "Shows the value of the longest prefix of a text; with mode 2, the "+
 		"values of all.",
 		command.Words("mtree", "text", "[#mode]"), func(a command.Args) (any, error) {
 			t := (*x.trees.Load())[a.Text(0)]

@@ -34,17 +34,17 @@ type (
 
 // commands declares permissions.*.
 func (p *permissions) commands(m *route.Module) {
-	m.Command("permissions.addressDump", "Shows the single addresses.", nil,
+	m.View("permissions.addressDump", "Shows the single addresses.", nil,
 		func(command.Args) (any, error) {
 			return show(p.list.Load().addresses, netip.Addr.Compare,
 				func(ip netip.Addr, i *item) { i.IP = ip.String() }), nil
 		})
-	m.Command("permissions.domainDump", "Shows the names.", nil,
+	m.View("permissions.domainDump", "Shows the names.", nil,
 		func(command.Args) (any, error) {
 			return show(p.list.Load().domains, strings.Compare,
 				func(name string, i *item) { i.Domain = name }), nil
 		})
-	m.Command("permissions.subnetDump", "Shows the networks.", nil,
+	m.View("permissions.subnetDump", "Shows the networks.", nil,
 		func(command.Args) (any, error) {
 			all := []shownNetwork{}
 			for i, n := range p.list.Load().networks {
@@ -72,7 +72,7 @@ func (p *permissions) commands(m *route.Module) {
 			}
 			return "Reload OK", nil
 		})
-	m.Command("permissions.trustedDump", "Shows the trusted peers.", nil,
+	m.View("permissions.trustedDump", "Shows the trusted peers.", nil,
 		func(command.Args) (any, error) { return p.trusted.Load().shown(), nil })
 	m.Command("permissions.trustedReload",
 		"Reads the trusted peers again. A mistake in them changes nothing.", nil,

@@ -317,9 +317,9 @@ func (f *ruleFiles) define(m *route.Module) {
 				return route.Truth(p.allows(from, append(f.uris.Of(c)[:0], v.S)))
 			}
 		}})
-	m.Command("permissions.testUri", "Tells whether the rules of the named files allow a pair of "+
+	m.View("permissions.testUri", "Tells whether the rules of the named files allow a pair of "+
 		"URIs.", command.Words("basename", "uri", "contact"), f.test)
-	m.Command("permissions.allowUri", "Does what permissions.testUri does.",
+	m.View("permissions.allowUri", "Does what permissions.testUri does.",
 		command.Words("basename", "uri", "contact"), f.test)
 }
 

@@ -81,9 +81,9 @@ func define(m *route.Module) *pike {
 			return p.check(c, &from)
 		})
 
-	m.Command("pike.list", "Shows the blocked addresses, or ALL, or those that are WARM: they "+
+	m.View("pike.list", "Shows the blocked addresses, or ALL, or those that are WARM: they "+
 		"have sent more than a quarter of what blocks them.", command.Words("[which]"), p.list)
-	m.Command("pike.top", "The same, under the name of Kamailio's older versions.",
+	m.View("pike.top", "The same, under the name of Kamailio's older versions.",
 		command.Words("[which]"),
 		p.list)
 	return p

@@ -27,7 +27,7 @@ type shown struct {
 
 // commands declares pl.*.
 func (x *pipelimit) commands(m *route.Module) {
-	m.Command("pl.list", "Shows all pipes, or one.", command.Words("[name]"),
+	m.View("pl.list", "Shows all pipes, or one.", command.Words("[name]"),
 		func(a command.Args) (any, error) {
 			if a.Len() == 0 {
 				return x.all(), nil
@@ -38,7 +38,7 @@ func (x *pipelimit) commands(m *route.Module) {
 			}
 			return x.shown([]byte(a.Text(0)), v.Int, table.Now()), nil
 		})
-	m.Command("pl.stats", "Shows what each pipe counted in the last interval.", nil,
+	m.View("pl.stats", "Shows what each pipe counted in the last interval.", nil,
 		func(command.Args) (any, error) {
 			var all []string
 			for _, s := range x.all() {
@@ -47,7 +47,7 @@ func (x *pipelimit) commands(m *route.Module) {
 			}
 			return all, nil
 		})
-	m.Command("pl.get_pipes", "Shows the pipes, a line each.", nil,
+	m.View("pl.get_pipes", "Shows the pipes, a line each.", nil,
 		func(command.Args) (any, error) {
 			var all []string
 			for _, s := range x.all() {

@@ -59,7 +59,7 @@ func sharedVars(m *route.Module) {
 				Set: func(c *route.Ctx, v route.Value) route.SetResult { return s.set(c, key, v) },
 			}
 		}})
-	m.Command("pv.shvGet", "Shows one variable $shv, or all that the file names.",
+	m.View("pv.shvGet", "Shows one variable $shv, or all that the file names.",
 		command.Words("[name]"),
 		func(a command.Args) (any, error) {
 			if a.Len() > 0 {

@@ -12,7 +12,7 @@ import (
 
 // commands declares rl.*.
 func (x *ratelimit) commands(m *route.Module) {
-	m.Command("rl.stats", "Shows each pipe: messages in the last interval, limit, drop rate.", nil,
+	m.View("rl.stats", "Shows each pipe: messages in the last interval, limit, drop rate.", nil,
 		func(command.Args) (any, error) {
 			var all []string
 			x.each(func(i int, p Pipe, n Count) {
@@ -21,11 +21,11 @@ func (x *ratelimit) commands(m *route.Module) {
 			})
 			return all, nil
 		})
-	m.Command("rl.get_pipes", "Shows the pipes that are defined.", nil,
+	m.View("rl.get_pipes", "Shows the pipes that are defined.", nil,
 		func(command.Args) (any, error) { return x.lines(), nil })
 	m.Command("rl.set_pipe", "Gives a pipe an algorithm and a limit, until the next reload.",
 		command.Words("#pipe", "algorithm", "#limit"), x.setPipe)
-	m.Command("rl.get_queues", "Shows the queues.", nil, func(command.Args) (any, error) {
+	m.View("rl.get_queues", "Shows the queues.", nil, func(command.Args) (any, error) {
 		var all []string
 		for i, q := range *x.queues.Load() {
 			all = append(all, fmt.Sprintf("QUEUE[%d]: %d:%s", i, q.pipe, q.method))
@@ -44,7 +44,7 @@ func (x *ratelimit) commands(m *route.Module) {
 
 // LoadCommands declares the commands of a load: GROUP.set_pid and its like.
 func LoadCommands(m *route.Module, group string, l *Load) {
-	m.Command(group+".get_pid", "Shows the constants of the controllers of FEEDBACK.", nil,
+	m.View(group+".get_pid", "Shows the constants of the controllers of FEEDBACK.", nil,
 		func(command.Args) (any, error) { return l.PID(), nil })
 	m.Command(group+".set_pid", "Sets them, until the next reload: integral, proportional, "+
 		"derivative.",

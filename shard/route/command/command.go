@@ -14,6 +14,8 @@ type Method struct {
 	Name   string // group.name
 	Help   string // one sentence
 	Params []Param
+	// Reads says that the command changes nothing, so that who may only look may call it.
+	Reads bool
 	// Call runs the command and returns its answer. A *Fault is sent as it is, and any other error
 	// as fault 500. A nil answer is sent as {}.
 	Call func(Args) (any, error)
