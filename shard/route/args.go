@@ -1,6 +1,8 @@
 package route
 
 import (
+	"fmt"
+	"math"
 	"strings"
 
 	"viaduct/shard/route/suggest"
@@ -96,6 +98,20 @@ func Lenient[T any](a Arg[T], r Result) Arg[T] {
 	return a
 }
 
+// Strict makes a an argument of which a number that is known at load and out of range is an error:
+// one that Kamailio refuses too, or with which the call makes no sense.
+func Strict[T any](a Arg[T]) Arg[T] {
+	inner := a.at
+	a.at = func(b *Build, i int) (Input[T], bool) {
+		was := b.strict
+		b.strict = true
+		in, ok := inner(b, i)
+		b.strict = was
+		return in, ok
+	}
+	return a
+}
+
 // literal reports whether an argument is a number, or a text without variables.
 func (b *Build) literal(i int) bool {
 	if s, ok := b.Literal(i); ok {
@@ -115,7 +131,7 @@ func spoken(name string) string {
 }
 
 // Beyond says what becomes of a number that is out of range at run time. Without a Beyond the
-// function is false. A number known at load that is out of range is always an error.
+// function is false.
 type Beyond func(n, min, max int) (int, Result)
 
 // Clamped takes the nearest number within the range.
@@ -127,25 +143,47 @@ func AsIs(n, _, _ int) (int, Result) { return n, 1 }
 // Instead takes another number.
 func Instead(other int) Beyond { return func(_, _, _ int) (int, Result) { return other, 1 } }
 
-// Int is a number from min to max. It may stand in quotes.
+// Int is a number from min to max. It may stand in quotes. If one is known at load and out of range,
+// that is a warning in a function, since Kamailio takes most of them, and Beyond says what becomes of
+// it; in a transformation, and with Strict, it is an error.
 func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
-	return newArg(name, doc, func(b *Build, i int) (Input[int], bool) {
-		a, ok := b.cc.intArg(b.x, i, spoken(name), int64(min), int64(max))
-		if !ok || a.val == nil {
-			return Input[int]{v: a.n}, ok
+	within := func(n int) (int, Result) {
+		switch {
+		case n >= min && n <= max:
+			return n, 1
+		case len(beyond) > 0:
+			return beyond[0](n, min, max)
 		}
-		val := a.val
-		return Input[int]{read: func(c *Ctx) (int, Result) {
-			v := val(c)
-			n := int(v.int())
-			if n >= min && n <= max {
-				return n, 1
-			}
-			if len(beyond) > 0 {
-				return beyond[0](n, min, max)
-			}
-			return n, -1
-		}}, true
+		return n, -1
+	}
+	return newArg(name, doc, func(b *Build, i int) (Input[int], bool) {
+		a, ok := b.cc.intArg(b.x, i, spoken(name), math.MinInt64, math.MaxInt64)
+		if !ok {
+			return Input[int]{}, false
+		}
+		if val := a.val; val != nil {
+			return Input[int]{read: func(c *Ctx) (int, Result) {
+				v := val(c)
+				return within(int(v.int()))
+			}}, true
+		}
+		if a.n >= min && a.n <= max {
+			return Input[int]{v: a.n}, true
+		}
+		what := fmt.Sprintf("%s: %s is %d; the range is %d..%d", b.Name(), spoken(name), a.n, min, max)
+		if b.strict {
+			b.Errorf(i, "%s", what)
+			return Input[int]{}, false
+		}
+		n, r := within(a.n)
+		switch {
+		case r <= 0:
+			b.Warnf(i, "%s, and the call is %d", what, r)
+			return Input[int]{read: func(*Ctx) (int, Result) { return n, r }}, true
+		case n != a.n:
+			b.Warnf(i, "%s, and %d is taken", what, n)
+		} // else the function has its own words for it
+		return Input[int]{v: n}, true
 	})
 }
 

@@ -19,8 +19,9 @@ func Truth(yes bool) Result { return truth(yes) }
 
 // Build is what a module has at hand while one call of its function is compiled.
 type Build struct {
-	cc *compiler
-	x  *syntax.Call
+	cc     *compiler
+	x      *syntax.Call
+	strict bool // a number out of range is an error
 }
 
 // Name returns the name of the function as the file has it.

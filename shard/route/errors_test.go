@@ -102,7 +102,6 @@ func TestErrors(t *testing.T) {
 		`2:28: tm.fr_timer is 0; the range is 1..2147483647`)
 	f(allModules+`modparam("tm", "default_reason", 1)`+"\nrequest_route { exit; }",
 		`2:34: tm.default_reason wants a string in quotes, not the number 1`)
-	in(` sl_send_reply("20", "x");`, `3:16: sl_send_reply: the code is 20; the range is 100..699`)
 	in(` sl_send_reply("abc", "x");`, `3:16: sl_send_reply wants a number for the code, not "abc"`)
 	in(` sl_send_reply("200");`, `3:2: sl_send_reply takes 2 arguments, not 1`)
 	in(` ds_select_dst("1", "10");`, `3:21: algorithm 10 needs modparam("dispatcher", "ds_hash_size", …): `+
@@ -110,7 +109,6 @@ func TestErrors(t *testing.T) {
 	in(` ds_select_domain(1, 77);`, `3:22: algorithm 77 does not exist; available: 0 to 13`)
 	in(` ds_select_dst("1");`, `3:2: ds_select_dst takes 2 to 3 arguments, not 1`)
 	in(` has_totag(1);`, `3:2: has_totag takes 0 arguments, not 1`)
-	in(` mf_process_maxfwd_header("0");`, `3:27: mf_process_maxfwd_header: the limit is 0; the range is 1..255`)
 	in(` is_method("INVITE|");`, `3:12: is_method: "INVITE|" is no list of methods such as "INVITE|ACK"`)
 	in(` $var(x) = "a" - 1;`, `3:12: - needs a number, not the string "a"`)
 	in(` if ("10" > 9) exit;`, `3:6: > needs a number, not the string "10"`)
@@ -133,24 +131,19 @@ func TestErrors(t *testing.T) {
 	in(` force_send_socket(udp:h:0);`, `3:20: force_send_socket: "udp:h:0" is not proto:host:port`)
 	in(` set_send_socket("udp:h h");`, `3:18: set_send_socket: "h h" is no host`)
 	in(` set_advertised_address("");`, `3:25: set_advertised_address: the host is empty`)
-	in(` set_advertised_port(0);`, `3:22: set_advertised_port: the port is 0; the range is 1..65535`)
 	in(` force_tcp_alias(65536);`, `3:18: force_tcp_alias: the port is 65536; the range is 1..65535`)
 	in(` set_froward_close();`, `3:2: unknown function set_froward_close; did you mean set_forward_close?`)
 	in(` tcp_keepalive_enable(1, 2);`, `3:2: tcp_keepalive_enable takes 3 to 4 arguments, not 2`)
-	in(` tcp_keepalive_enable("60", "200", "5");`, `3:29: tcp_keepalive_enable: the count is 200; the range is 0..127`)
 	in(` tcp_set_connection_lifetime("soon");`,
 		`3:30: tcp_set_connection_lifetime wants a number for the lifetime, not "soon"`)
 	in(` tcp_get_conid("h:5", "$var(x)");`,
 		`3:2: tcp_get_conid (module tcpops) is known to Kamailio, not implemented by Viaduct yet`)
 	in(` fix_nated_sdp("1", "h");`, `3:21: fix_nated_sdp: "h" is no address`)
-	in(` blst_add(-1);`, `3:11: blst_add: the time is -1; the range is 0..315360000`)
 	in(` blst_add_retry_after(60, 5);`, `3:2: blst_add_retry_after: the least time, 60, is above the longest, 5`)
-	in(` blst_set_ignore(256);`, `3:18: blst_set_ignore: the mask is 256; the range is 0..255`)
-	in(` nat_uac_test("1024");`, `3:15: nat_uac_test: the mask is 1024; the range is 0..1023`)
 	in(` add_contact_alias("1.1.1.1");`,
 		`3:2: add_contact_alias takes no arguments, or an address, a port and a protocol`)
 	in(` ws_close(1000);`, `3:2: ws_close takes no arguments, or a status and a reason, and then a connection`)
-	in(` ws_close(99, "x");`, `3:11: ws_close: the status is 99; the range is 1000..4999`)
+	in(` ws_close(99, "x");`, `3:11: ws_close: no Close frame may carry the status 99 (RFC 6455 §7.4.1)`)
 	in(` ws_close(1006, "x");`, `3:11: ws_close: no Close frame may carry the status 1006 (RFC 6455 §7.4.1)`)
 	in(` $conid = 5;`, `3:2: $conid cannot be assigned to`)
 	in(` if ($tls_peer_subject_cm == "x") exit;`,
@@ -359,8 +352,6 @@ func TestErrorsInRoutes(t *testing.T) {
 	in(fail, ` t_check_status(486);`, `4:17: the pattern of t_check_status must be a string that is known at load`)
 	in(fail, ` t_drop_replies("z");`, `4:17: t_drop_replies: "z" is none of "a" (all), "l" (last) and "n" (none)`)
 	in(fail, ` t_set_fr("abc");`, `4:11: t_set_fr wants a number for fr_inv_timeout, not "abc"`)
-	in(fail, ` t_set_fr(1, 99999999999);`, `4:14: t_set_fr: fr_timeout is 99999999999; the range is 0..2147483647`)
-	in(fail, ` t_load_contacts(5);`, `4:18: t_load_contacts: the mode is 5; the range is 0..1`)
 	in(fail, ` append_branch("garbage");`, `4:16: append_branch: "garbage" is no URI`)
 	in(fail, ` append_branch("sip:a@b", "5");`,
 		`4:27: append_branch: q is "5"; it is a number from 0 to 1, as in "0.7"`)
@@ -407,6 +398,14 @@ func TestWarnings(t *testing.T) {
 	}
 	f("children=8\nrequest_route { exit; }",
 		`1:1: children has no effect: Viaduct runs one shard per CPU; -n sets how many`)
+	// Kamailio takes numbers out of range, and the functions fail, or take another one.
+	f(allModules+"\nrequest_route {\n sl_send_reply(\"20\", \"x\");\n blst_set_ignore(256);\n"+
+		" set_advertised_port(0);\n t_set_fr(1, 99999999999);\n}",
+		`4:16: sl_send_reply: the code is 20; the range is 100..699, and 500 is taken`,
+		`5:18: blst_set_ignore: the mask is 256; the range is 0..255, and the call is -1`,
+		`6:22: set_advertised_port: the port is 0; the range is 1..65535, and the call has no effect`,
+		`7:14: 99999999999 is 1215752191 in Kamailio 5.6, whose numbers have 32 bits`,
+		`7:14: t_set_fr: fr_timeout is 99999999999; the range is 0..2147483647, and the call is -1`)
 	// Kamailio defines A for each of these.
 	f("#!define A.B xx\nrequest_route { exit; }",
 		`1:1: #!define: the name is A, and what follows its value: .B xx. Is a blank missing, or is A.B meant as the `+

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"math"
 	"strings"
 
 	"viaduct/shard/route/suggest"
@@ -91,9 +92,14 @@ func advertiseHost(cc *compiler, x *syntax.Call) callFn {
 
 // advertisePort compiles set_advertised_port(port).
 func advertisePort(cc *compiler, x *syntax.Call) callFn {
-	port, ok := cc.intArg(x, 0, "the port", 1, 65535)
+	port, ok := cc.intArg(x, 0, "the port", math.MinInt64, math.MaxInt64)
 	if !ok {
 		return nil
+	}
+	if port.val == nil && (port.n < 1 || port.n > 65535) {
+		cc.ld.warnf(x.Args[0].At(), "set_advertised_port: the port is %d; the range is 1..65535, and "+
+			"the call has no effect", port.n)
+		return func(*Ctx) int { return 1 }
 	}
 	return func(c *Ctx) int {
 		n := port.get(c)

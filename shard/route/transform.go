@@ -179,7 +179,7 @@ func (cc *compiler) transform(pos Pos, text string) (*Transform, func(*Ctx, Valu
 		cc.textOf(pos, rest)
 		return nil, nil
 	}
-	return t, t.Build(&Build{cc: cc, x: x})
+	return t, t.Build(&Build{cc: cc, x: x, strict: true})
 }
 
 // arguments splits what stands behind the name into arguments.

@@ -3,6 +3,7 @@
 package cfgutils
 
 import (
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -99,7 +100,8 @@ func (s *state) chance(m *route.Module) {
 		func(c *route.Ctx) route.Result {
 			return route.Truth(rand.Int64N(100) < s.number(c, probKey, int64(s.initial)))
 		})
-	route.Func1(m, "rand_set_prob", route.Anywhere, route.Int("probability", 0, 100, "percent"),
+	route.Func1(m, "rand_set_prob", route.Anywhere,
+		route.Strict(route.Int("probability", math.MinInt32, 100, "percent")),
 		"Sets the probability, on all shards.",
 		func(c *route.Ctx, n int) route.Result { return s.put(c, probKey, int64(n)) })
 	route.Func0(m, "rand_reset_prob", route.Anywhere,

@@ -8,8 +8,8 @@ import "viaduct/shard/route"
 func Define(m *route.Module) {
 	most := m.Int("max_limit", 70, 1, 255, "The largest Max-Forwards that a request leaves with.")
 
-	limit := route.Int("limit", 1, 255,
-		"what a request without the header leaves with", route.Clamped)
+	limit := route.Int("limit", 0, 255,
+		"what a request without the header leaves with")
 	// Built here, not by Func1, for the 2 ns of its wrapper: every request passes.
 	m.Func(route.Func{Name: "mf_process_maxfwd_header", In: route.InRequest,
 		Args: []route.AnyArg{limit},
@@ -24,7 +24,10 @@ func Define(m *route.Module) {
 				return func(c *route.Ctx) route.Result { return c.MaxForwards(limit, most) }
 			}
 			return func(c *route.Ctx) route.Result {
-				limit, _ := in.Get(c)
+				limit, r := in.Get(c)
+				if r <= 0 {
+					return r
+				}
 				return c.MaxForwards(limit, most)
 			}
 		}})

@@ -5,6 +5,7 @@ package nathelper
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 
@@ -37,7 +38,8 @@ func Define(m *route.Module) {
 	old := m.Bool("append_sdp_oldmediaip", true,
 		"Whether fix_nated_sdp keeps the replaced addresses in an a=oldmediaip line.")
 
-	tests := route.Int("mask", 0, 1023, "the tests, as bits")
+	tests := route.Int("mask", math.MinInt32, math.MaxInt32,
+		"the tests, as bits of which others have no effect")
 	route.Func1(m, "nat_uac_test", route.Anywhere, tests,
 		"Tells whether one of the tests detects a NAT.",
 		func(c *route.Ctx, tests int) route.Result {

@@ -204,7 +204,8 @@ func removeMatching(c *route.Ctx, re, skip *regexp.Regexp) route.Result {
 }
 
 func removeIndex(c *route.Ctx, name string, index int) route.Result {
-	if index < 0 {
+	fromEnd := index < 0
+	if fromEnd {
 		for i := c.Msg.HeaderByName(name, 0); i >= 0; i = c.Msg.HeaderByName(name, i+1) {
 			index++
 		}
@@ -215,7 +216,10 @@ func removeIndex(c *route.Ctx, name string, index int) route.Result {
 		}
 		index--
 	}
-	return 2 // true, as in Kamailio
+	if fromEnd {
+		return 1
+	}
+	return 2 // both are true, as in Kamailio
 }
 
 // An operator of remove_hf_match tells whether a value is meant.

@@ -143,7 +143,7 @@ func relayOver(proto route.Transport) func(b *route.Build) route.Call {
 	}
 }
 
-var portArg = route.Int("port", 1, 65535, "a port")
+var portArg = route.Strict(route.Int("port", 1, 65535, "a port"))
 
 // hostPort reads the arguments host and port. Both are known at load, as in Kamailio.
 func hostPort(b *route.Build) (route.RelayDst, bool) {
