@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -65,8 +66,47 @@ func (s *Statistic) meant(word string) bool {
 	return word == "all" || word == s.Name || word == s.Group+"."+s.Name
 }
 
-// RegisterTransactions adds tm.stats, whose answer read returns.
-func RegisterTransactions(r *RPC, read func() any) {
-	r.Register(&Method{Name: "tm.stats", Help: "Reads the counters of transactions.",
-		Call: func(Args) (any, error) { return read(), nil }})
+// Transactions is what the methods tm.* see and steer. Its functions are called from any goroutine.
+type Transactions struct {
+	Stats func() any
+	// List lists transactions, most at most, and tells whether there are more.
+	List func(most int) (list []any, more bool, err error)
+	// Cancel cancels an INVITE transaction. It returns how many branches were under way, and false if
+	// there is no such transaction without a final response.
+	Cancel func(callID string, cseq uint32) (branches int, found bool, err error)
+}
+
+// RegisterTransactions adds the methods tm.*, in Kamailio's shapes.
+func RegisterTransactions(r *RPC, t *Transactions) {
+	r.Register(
+		&Method{Name: "tm.stats", Help: "Reads the counters of transactions.",
+			Call: func(Args) (any, error) { return t.Stats(), nil }},
+		&Method{Name: "tm.list", Help: "Lists transactions, those that have ended and absorb " +
+			"repetitions included.",
+			Call: func(Args) (any, error) {
+				list, more, err := t.List(viewRecords)
+				if err != nil {
+					return nil, err
+				}
+				if more {
+					list = append(list, "more")
+				}
+				return append([]any{}, list...), nil
+			}},
+		&Method{Name: "tm.cancel", Help: "Cancels an INVITE transaction: its branches get a CANCEL, " +
+			"and its caller what they answer then.",
+			Params: []Param{{Name: "call-id"}, {Name: "cseq", Kind: Int, Most: math.MaxUint32}},
+			Call: func(a Args) (any, error) {
+				n, found, err := t.Cancel(a.Text(0), uint32(a.Int(1, 0)))
+				switch {
+				case err != nil:
+					return nil, err
+				case !found:
+					return nil, Faultf(400, "Transaction not found")
+				}
+				return []any{n, "branches remaining (waiting for timeout)"}, nil
+			}},
+		&Method{Name: "tm.clean", Help: "Does nothing: no transaction outlives its time here.",
+			Call: func(Args) (any, error) { return nil, nil }},
+	)
 }

@@ -350,7 +350,7 @@ func everyMethod() *RPC {
 	RegisterTLS(r, func() TLS { return nil })
 	RegisterDNS(r, nil)
 	RegisterStatistics(r, nil)
-	RegisterTransactions(r, nil)
+	RegisterTransactions(r, &Transactions{})
 	RegisterTraffic(r, &Traffic{})
 	s := NewStatusService(Commands{"status": nil, "stats": nil}, nil)
 	s.RegisterDoors(r)

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"viaduct/parser"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
+	"viaduct/shm"
 )
 
 // What operators see of calls under way, and how they end them. Each shard looks at its own
@@ -31,6 +33,9 @@ type Call struct {
 	Branches    int    `json:"branches"`              // under way
 }
 
+// errStarting says that there are no shards yet.
+var errStarting = errors.New("the server is still starting")
+
 // errBusy says that a shard did not get to a command.
 var errBusy = errors.New("a shard did not answer in time: viaduct.check tells which")
 
@@ -47,7 +52,7 @@ const placesPerVisit = 4096
 func (s *Server) each(f func(w *worker, tx *txn.Tx) bool) error {
 	all := s.shared.workers.Load()
 	if all == nil {
-		return errors.New("the server is still starting")
+		return errStarting
 	}
 	var given atomic.Bool // up: nobody waits for f any more
 	done := make(chan struct{}, len(*all))
@@ -100,7 +105,7 @@ func (s *Server) Calls(which string, most int) (list []Call, more bool, err erro
 	}
 	all := s.shared.workers.Load()
 	if all == nil {
-		return nil, false, errors.New("the server is still starting")
+		return nil, false, errStarting
 	}
 	of := make([]atomic.Pointer[found], len(*all))
 	left := make([]int, len(*all)) // how many are yet to be met, by shard
@@ -256,4 +261,105 @@ func (s *Server) Stuck(within time.Duration) (stuck []int) {
 		}
 	}
 	return nil
+}
+
+// Transaction is a server transaction, as tm.list shows it: Kamailio's members. Rows are those of
+// the request, or of a response to it, without their line ends.
+type Transaction struct {
+	Cell      string `json:"cell"` // where its record is in the arena
+	Index     uint32 `json:"tindex"`
+	Label     uint32 `json:"tlabel"`
+	Method    string `json:"method"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	CallID    string `json:"callid"`
+	CSeq      string `json:"cseq"` // without the method, as there
+	Received  string `json:"uas_request"`
+	Flags     int    `json:"tflags"`
+	Outgoings int    `json:"outgoings"` // branches ever made
+	RefCount  int    `json:"ref_count"` // branches that have not ended
+	Lifetime  int64  `json:"lifetime"`  // ms until it ends if nothing more is done about it
+}
+
+// Transactions lists server transactions, finished ones included, most at most on each shard; more
+// says that there are others.
+func (s *Server) Transactions(most int) (list []Transaction, more bool, err error) {
+	all := s.shared.workers.Load()
+	if all == nil {
+		return nil, false, errStarting
+	}
+	of := make([]atomic.Pointer[[]Transaction], len(*all))
+	over := make([]atomic.Bool, len(*all))
+	err = s.each(func(w *worker, tx *txn.Tx) bool {
+		var now []Transaction
+		if p := of[w.number].Load(); p != nil {
+			now = *p
+		}
+		if len(now) == most {
+			over[w.number].Store(true)
+			return false
+		}
+		now = append(now, w.transaction(tx))
+		of[w.number].Store(&now)
+		return true
+	})
+	for i := range of {
+		if p := of[i].Load(); p != nil {
+			room := min(most-len(list), len(*p))
+			more = more || over[i].Load() || room < len(*p)
+			list = append(list, (*p)[:room]...)
+		}
+	}
+	return list, more, err
+}
+
+func (w *worker) transaction(tx *txn.Tx) Transaction {
+	off := w.tx.OffOf(tx)
+	x := Transaction{Cell: fmt.Sprintf("0x%x", uint64(off)*shm.Align), Index: uint32(off),
+		Label: w.tx.Label(tx), Method: tx.Method().String(), Received: "yes", Outgoings: tx.Total(),
+		RefCount: tx.Live(), Lifetime: max(0, w.tx.Left(tx).Milliseconds())}
+	if tx.Ours() {
+		x.Received = "no"
+	}
+	m, request := w.tx.Described(tx)
+	if m == nil {
+		return x
+	}
+	if request {
+		x.Method = string(m.MethodBytes())
+	}
+	row := func(kind parser.Kind, name string) string {
+		return name + ": " + string(m.ValueOf(kind))
+	}
+	x.From, x.To = row(parser.KindFrom, "From"), row(parser.KindTo, "To")
+	x.CallID = row(parser.KindCallID, "Call-ID")
+	if cseq, reason := m.CSeq(); reason == parser.OK {
+		x.CSeq = fmt.Sprintf("CSeq: %d", cseq.Number)
+	}
+	return x
+}
+
+// Cancel cancels the branches of the INVITE transaction with that Call-ID and CSeq number (tm.cancel
+// of Kamailio). It returns how many branches it had under way, and false if there is no such
+// transaction without a final response.
+func (s *Server) Cancel(callID string, cseq uint32) (branches int, found bool, err error) {
+	var done atomic.Bool
+	var live atomic.Int64
+	err = s.each(func(w *worker, tx *txn.Tx) bool {
+		if tx.Answered() || !tx.Invite() || tx.State() == txn.Terminated {
+			return true
+		}
+		m, _ := w.tx.Described(tx)
+		if m == nil || string(m.CallID()) != callID {
+			return true
+		}
+		if n, reason := m.CSeq(); reason != parser.OK || n.Number != cseq {
+			return true
+		}
+		live.Store(int64(tx.Live()))
+		w.core.CancelCall(tx, 0)
+		done.Store(true)
+		return false
+	})
+	return int(live.Load()), done.Load(), err
 }

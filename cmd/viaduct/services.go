@@ -152,7 +152,7 @@ func (p *process) rpc() *control.RPC {
 	})
 	control.RegisterVars(r, vars)
 	control.RegisterStatistics(r, p.statistics)
-	control.RegisterTransactions(r, p.transactionReport)
+	control.RegisterTransactions(r, p.transactions())
 	r.More(func() []*control.Method { return p.server.Commands() })
 	return r
 }

@@ -23,12 +23,9 @@ func (p *process) traffic() *control.Traffic {
 	}
 	return &control.Traffic{
 		Log: p.log, SnapshotDir: dir, State: p.state, Config: p.configText,
-		Calls: func(which string, most int) (list []any, more bool, err error) {
+		Calls: func(which string, most int) ([]any, bool, error) {
 			calls, more, err := p.server.Calls(which, most)
-			for _, c := range calls {
-				list = append(list, c)
-			}
-			return list, more, err
+			return anys(calls), more, err
 		},
 		Drop: func(which string) (int, error) {
 			return p.server.Drop(which, droppedStatus, droppedReason)
@@ -68,6 +65,24 @@ func (p *process) state() map[string]any {
 				"state": t.State().String(), "calls": t.Load(), "latency_ms": t.Latency().EstMs})
 		}
 		all["destinations"] = list
+	}
+	return all
+}
+
+// transactions is what the commands tm.* see and steer.
+func (p *process) transactions() *control.Transactions {
+	return &control.Transactions{
+		Stats: p.transactionReport, Cancel: p.server.Cancel,
+		List: func(most int) ([]any, bool, error) {
+			all, more, err := p.server.Transactions(most)
+			return anys(all), more, err
+		},
+	}
+}
+
+func anys[T any](list []T) (all []any) {
+	for _, x := range list {
+		all = append(all, x)
 	}
 	return all
 }

@@ -42,11 +42,11 @@ func main() {
 
 // options are the flags of a call.
 type options struct {
-	socket        string
-	wait          int
-	json, table   bool
-	noColour      bool
-	version, help bool
+	socket      string
+	wait        int
+	json, table bool
+	noColour    bool
+	version     bool
 }
 
 // run is main without the process: arguments in, an exit code out.

@@ -85,7 +85,31 @@ func TestCallsSeenAndDropped(t *testing.T) {
 	}
 	seen("", 1)
 
-	answer, fault := srv.rpc(t, socket, "viaduct.check")
+	cancelled := caller.invites(srv.addr)
+	invite := cancelled.ringsAt(callee)
+	answer, _ := srv.rpc(t, socket, "tm.list")
+	found := false
+	for _, x := range answer.([]any) {
+		x := x.(map[string]any)
+		found = found || x["callid"] == "Call-ID: "+cancelled.id && x["method"] == "INVITE" &&
+			x["cseq"] == "CSeq: 1" && strings.HasPrefix(x["from"].(string), "From: <sip:caller@example.com>;tag=") &&
+			x["uas_request"] == "yes" && x["outgoings"] == 1.0 && x["lifetime"].(float64) > 0
+	}
+	if list := answer.([]any); !found || len(list) != 6 { // the finished ones absorb repetitions
+		t.Errorf("tm.list: %d transactions, and the one cancelled among them: %t: %v", len(list), found, answer)
+	}
+	if _, fault := srv.rpc(t, socket, "tm.cancel "+cancelled.id+" 99"); fault != "400 Transaction not found" {
+		t.Errorf("to cancel what is not there: %q", fault)
+	}
+	answer, fault := srv.rpc(t, socket, "tm.cancel "+cancelled.id+" 1")
+	if list, _ := answer.([]any); len(list) != 2 || list[0] != 1.0 {
+		t.Errorf("tm.cancel: %v %s", answer, fault)
+	}
+	callee.answers("CANCEL", 200, "OK")
+	callee.reply(invite, 487, "Request Terminated", "callee")
+	callee.expect("ACK")
+	cancelled.ack(caller.expect("487"))
+	answer, fault = srv.rpc(t, socket, "viaduct.check")
 	if c, _ := answer.(map[string]any); fault != "" || c["shards"] != 2.0 || c["state"] != "ok" {
 		t.Errorf("check: %v %s", answer, fault)
 	}
