@@ -36,8 +36,8 @@ var reading = nameSet("cfg.diff", "cfg.get", "cfg.help", "cfg.list", "core.alias
 	"ctl.listen", "ctl.who", "dns.lookup", "dns.mem_info", "dns.view", "dst_blocklist.debug",
 	"dst_blocklist.mem_info", "dst_blocklist.view", "pkg.info", "pkg.stats", "stats",
 	"stats.fetch", "stats.fetchn", "stats.get_statistics", "status", "system.listMethods",
-	"system.methodHelp", "system.methodSignature", "tls.info", "tm.clean", "tm.list", "tm.stats", "viaduct.calls",
-	"viaduct.check", "viaduct.history")
+	"system.methodHelp", "system.methodSignature", "tls.info", "tm.clean", "tm.list",
+	"tm.stats", "viaduct.calls", "viaduct.check", "viaduct.history")
 
 func nameSet(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))

@@ -339,9 +339,9 @@ func (w *worker) transaction(tx *txn.Tx) Transaction {
 	return x
 }
 
-// Cancel cancels the branches of the INVITE transaction with that Call-ID and CSeq number (tm.cancel
-// of Kamailio). It returns how many branches it had under way, and false if there is no such
-// transaction without a final response.
+// Cancel cancels the branches of the INVITE transaction with that Call-ID and CSeq number
+// (tm.cancel of Kamailio). It returns how many branches it had under way, and false if there is no
+// such transaction without a final response.
 func (s *Server) Cancel(callID string, cseq uint32) (branches int, found bool, err error) {
 	var done atomic.Bool
 	var live atomic.Int64

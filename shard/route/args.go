@@ -143,9 +143,9 @@ func AsIs(n, _, _ int) (int, Result) { return n, 1 }
 // Instead takes another number.
 func Instead(other int) Beyond { return func(_, _, _ int) (int, Result) { return other, 1 } }
 
-// Int is a number from min to max. It may stand in quotes. If one is known at load and out of range,
-// that is a warning in a function, since Kamailio takes most of them, and Beyond says what becomes of
-// it; in a transformation, and with Strict, it is an error.
+// Int is a number from min to max. It may stand in quotes. If one is known at load and out of
+// range, that is a warning in a function, since Kamailio takes most of them, and Beyond says what
+// becomes of it; in a transformation, and with Strict, it is an error.
 func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
 	within := func(n int) (int, Result) {
 		switch {
