@@ -98,6 +98,28 @@ func Lenient[T any](a Arg[T], r Result) Arg[T] {
 	return a
 }
 
+// Checked makes a an argument whose values must pass a check. Another one is a warning if it is
+// known at load, which says "FUNCTION: TEXT WRONG", and the call is -1.
+func Checked(a Arg[string], wrong string, ok func(string) bool) Arg[string] {
+	inner := a.at
+	a.at = func(b *Build, i int) (Input[string], bool) {
+		in, fine := inner(b, i)
+		if s, known := in.Known(); !fine || known && ok(s) {
+			return in, fine
+		} else if known {
+			b.Warnf(i, "%s: %s %s; the call is -1", b.Name(), Quote(s), wrong)
+		}
+		return Input[string]{read: func(c *Ctx) (string, Result) {
+			s, r := in.Get(c)
+			if r > 0 && !ok(s) {
+				r = -1
+			}
+			return s, r
+		}}, true
+	}
+	return a
+}
+
 // Strict makes a an argument of which a number that is known at load and out of range is an error:
 // one that Kamailio refuses too, or with which the call makes no sense.
 func Strict[T any](a Arg[T]) Arg[T] {
@@ -157,7 +179,10 @@ func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
 		return n, -1
 	}
 	return newArg(name, doc, func(b *Build, i int) (Input[int], bool) {
-		a, ok := b.cc.intArg(b.x, i, spoken(name), math.MinInt64, math.MaxInt64)
+		a, ok := intArg{}, b.emptyNumber(i, spoken(name))
+		if !ok {
+			a, ok = b.cc.intArg(b.x, i, spoken(name), math.MinInt64, math.MaxInt64)
+		}
 		if !ok {
 			return Input[int]{}, false
 		}
@@ -185,6 +210,16 @@ func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
 		} // else the function has its own words for it
 		return Input[int]{v: n}, true
 	})
+}
+
+// emptyNumber reports whether a number is given as "". Kamailio takes that for 0, and so does what
+// calls this; a warning says so.
+func (b *Build) emptyNumber(i int, what string) bool {
+	if s, isText := b.Literal(i); b.strict || !isText || s != "" {
+		return false
+	}
+	b.Warnf(i, "%s: %s is empty, and 0 is taken", b.Name(), what)
+	return true
 }
 
 // Text is a text that may hold variables. The function gets a view, valid until it returns.

@@ -2,6 +2,7 @@ package route
 
 import (
 	"bytes"
+	"math"
 	"regexp"
 	"strings"
 
@@ -118,15 +119,24 @@ func (p *Place) Put(c *Ctx, v Value) Result {
 	return 1
 }
 
-// Flag is the number of a flag, 0 to 31, or a name that the file gives it with flags NAME:NUMBER.
+// Flag is the number of a flag, 0 to 31, or a name that the file gives it with flags NAME:NUMBER. A
+// number out of range is a warning, and the call is -1.
 func Flag(name, doc string) Arg[int] {
 	return newArg(name, doc, func(b *Build, i int) (Input[int], bool) {
 		if n, named := b.cc.flagNamed(b.x.Args[i]); named {
 			return Input[int]{v: n}, true
 		}
-		a, ok := b.cc.intArg(b.x, i, "the number of a flag", 0, 31)
-		if !ok || a.val == nil {
+		const what = "the number of a flag"
+		if b.emptyNumber(i, what) {
+			return Input[int]{}, true
+		}
+		a, ok := b.cc.intArg(b.x, i, what, math.MinInt64, math.MaxInt64)
+		if !ok || a.val == nil && a.n >= 0 && a.n <= 31 {
 			return Input[int]{v: a.n}, ok
+		}
+		if a.val == nil {
+			b.Warnf(i, "%s: %s is %d; the range is 0..31, and the call is -1", b.Name(), what, a.n)
+			return Input[int]{read: func(*Ctx) (int, Result) { return 0, -1 }}, true
 		}
 		val := a.val
 		return Input[int]{read: func(c *Ctx) (int, Result) {

@@ -66,6 +66,7 @@ const outside target = 0
 type routeRef struct {
 	name string
 	pos  Pos
+	late string // the function that looks for the route when it is called, as in Kamailio
 }
 
 // newRoute makes a route whose body is compiled later.

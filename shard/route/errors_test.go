@@ -352,11 +352,7 @@ func TestErrorsInRoutes(t *testing.T) {
 	in(fail, ` t_check_status(486);`, `4:17: the pattern of t_check_status must be a string that is known at load`)
 	in(fail, ` t_drop_replies("z");`, `4:17: t_drop_replies: "z" is none of "a" (all), "l" (last) and "n" (none)`)
 	in(fail, ` t_set_fr("abc");`, `4:11: t_set_fr wants a number for fr_inv_timeout, not "abc"`)
-	in(fail, ` append_branch("garbage");`, `4:16: append_branch: "garbage" is no URI`)
-	in(fail, ` append_branch("sip:a@b", "5");`,
-		`4:27: append_branch: q is "5"; it is a number from 0 to 1, as in "0.7"`)
 	in(fail, ` append_branch("sip:a@b", "0.5", 1);`, `4:2: append_branch takes 0 to 2 arguments, not 3`)
-	in(fail, ` ds_mark_dst("xx");`, `4:14: ds_mark_dst: "xx" is no state: "a", "i", "d" or "t", and "p" for probing`)
 	in(fail, ` setflag(32);`, `4:10: setflag: flag 32 does not exist; the range is 0..31`)
 	in(fail, ` setflag(FLT_ACC);`, `4:10: setflag: there is no flag "FLT_ACC"; flags are declared by flags NAME:NUMBER`)
 	in(fail, ` t_relay_to("udp:h:99999");`, `4:13: t_relay_to: "udp:h:99999" is not proto:host:port`)

@@ -144,7 +144,6 @@ func TestForms(t *testing.T) {
 	fails(`into("a", 1);`, `into wants a variable for the target, such as "$var(x)"`)
 	fails(`into("$rm", 1);`, "into writes to the target, and $rm cannot be assigned to")
 	fails(`like("a", "(");`, "like: bad pattern: missing closing ): `(`")
-	fails(`flag(32);`, "flag: the number of a flag is 32; the range is 0..31")
 	fails(`to("a b");`, `to: "a b" is no host`)
 
 	_, _, _, err := Load("x.cfg", []byte("request_route { $keep(a) = 1; }"), Options{Modules: withVars(modules...)})

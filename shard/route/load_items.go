@@ -464,7 +464,12 @@ func (cc *compiler) finish(start Pos) {
 	}
 	for _, r := range cc.refs {
 		rt := cc.byName[r.name]
-		if !rt.there {
+		switch {
+		case rt.there:
+		case r.late != "":
+			cc.ld.warnf(r.pos, "%s: there is no route[%s]%s, and the call is -1", r.late, clip(r.name),
+				suggest.DidYouMean(r.name, names))
+		default:
 			cc.ld.errorf(r.pos, "there is no route[%s]%s", clip(r.name),
 				suggest.DidYouMean(r.name, names))
 		}

@@ -269,9 +269,11 @@ func Block(name, doc string) Arg[RouteBlock] {
 			return Input[RouteBlock]{}, false
 		}
 		if f.plain {
-			b.cc.refs = append(b.cc.refs, routeRef{name: f.text, pos: b.at(i)})
-			return Input[RouteBlock]{v: RouteBlock{b.cc.routeNamed(f.text), nil, b.cc.tooMany(b.at(i))}},
-				true
+			b.cc.refs = append(b.cc.refs, routeRef{name: f.text, pos: b.at(i), late: b.Name()})
+			to := RouteBlock{b.cc.routeNamed(f.text), nil, b.cc.tooMany(b.at(i))}
+			return Input[RouteBlock]{read: func(c *Ctx) (RouteBlock, Result) {
+				return to, truth(to.rt.there)
+			}}, true
 		}
 		b.cc.scratch, b.cc.prog.namesRoutes = true, true
 		noSuch := []byte(b.Name() + "() at " + b.at(i).String() + " names a route that is not there")

@@ -97,8 +97,8 @@ func appendBranch(b *route.Build) route.Call {
 	if v, known := uri.Known(); known && len(v) > 0 {
 		var u parser.URI
 		if _, quoted := b.Literal(0); quoted && parser.ParseURI(v, &u) != parser.OK {
-			b.Errorf(0, "append_branch: %s is no URI", route.Quote(string(v)))
-			return nil
+			b.Warnf(0, "append_branch: %s is no URI, and the call is -1",
+				route.Quote(string(v)))
 		}
 	}
 	q, ok2 := qArg.At(b, 1)
@@ -107,10 +107,8 @@ func appendBranch(b *route.Build) route.Call {
 	}
 	if v, known := q.Known(); known && len(v) > 0 {
 		if _, ok := thousandths(v); !ok {
-			b.Errorf(1,
-				"append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\"",
-				route.Quote(string(v)))
-			return nil
+			b.Warnf(1, "append_branch: q is %s; it is a number from 0 to 1, as in \"0.7\", and "+
+				"the call is -1", route.Quote(string(v)))
 		}
 	}
 	return func(c *route.Ctx) route.Result {

@@ -1,8 +1,10 @@
 package corex
 
 import (
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"viaduct/shard/ask"
@@ -30,9 +32,19 @@ func TestBranches(t *testing.T) {
 			t.Errorf("%s is %s, want %d", body, got, want)
 		}
 	}
-	b.Fails(`append_branch("c d");`, `append_branch: "c d" is no URI`)
-	b.Fails(`append_branch("sip:c@d", "2");`,
-		`append_branch: q is "2"; it is a number from 0 to 1, as in "0.7"`)
+	for body, want := range map[string]string{
+		`append_branch("c d");`: `append_branch: "c d" is no URI, and the call is -1`,
+		`append_branch("sip:c@d", "2");`: `append_branch: q is "2"; it is a number from 0 to 1, ` +
+			`as in "0.7", and the call is -1`,
+	} {
+		_, warns, err := b.Load("request_route { " + body + " }")
+		if err != nil || !strings.Contains(fmt.Sprint(warns), want) {
+			t.Errorf("%s gives %v, %v, want %s", body, warns, err, want)
+		}
+		if _, r := b.Run(body); r != -1 {
+			t.Errorf("%s is %d, want -1", body, r)
+		}
+	}
 }
 
 // TestSockets: the listener that a message leaves by.

@@ -150,12 +150,21 @@ func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *ha
 	next("ds_set_domain", "Writes the chosen destination into the Request-URI again.", true,
 		func(c *route.Ctx) bool { return c.Request.SameTarget(true) })
 
-	state := route.Parsed("state", "a state",
-		`is no state: "a", "i", "d" or "t", and "p" for probing`,
-		`"a" active, "i" inactive, "d" disabled, "t" trying; a "p" after it: probed`, dstState)
+	state := route.ParsedWarn("state", "a state",
+		`"a" active, "i" inactive, "d" disabled, "t" trying; a "p" after it: probed`,
+		func(s string) (state, odd string) {
+			state, ok := dstState(s)
+			if !ok {
+				odd = `is no state: "a", "i", "d" or "t", and "p" for probing; the call is -1`
+			}
+			return state, odd
+		})
 	route.Func1(m, "ds_mark_dst", in, route.Optional(state, "i"),
 		"Sets the state of the destination that was used last.",
 		func(c *route.Ctx, state string) route.Result {
+			if state == "" {
+				return -1
+			}
 			return c.MarkDst(state)
 		}).Soon(route.InReplies)
 }

@@ -2,6 +2,7 @@ package htable
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,16 +52,13 @@ var (
 	ttlArg    = route.Int("seconds", -1<<31, 1<<31-1, "after how many seconds the entry ends; 0: "+
 		"as the table says",
 		route.AsIs)
-	wordArg = route.Lenient(route.Enum("operator", "one of re, sw, eq and ne",
-		"is no operator: it is re, sw, eq or ne", "how they are compared",
-		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"},
-		route.Word[string]{Word: "eq", Value: "eq"}, route.Word[string]{Word: "ne", Value: "ne"}), -1)
-	removeArg = route.Lenient(route.Enum("operator", "re or sw",
-		"is no operator here: it is re or sw", "how they are compared",
-		route.Word[string]{Word: "re", Value: "re"}, route.Word[string]{Word: "sw", Value: "sw"}), -1)
 	patternArg = route.Text("value", "what to compare with")
-	iterName   = route.Name("iterator", "the name of an iterator", "the name of the iterator")
-	joinedArg  = route.Special("table", "the table and the key or pattern, \"NAME=>KEY\"")
+	// wordArg is for a function that compares in every way, removeArg for one that removes. The
+	// operator may come from a variable, so a wrong one is seen when the call is made.
+	wordArg   = operatorArg("re, sw, eq or ne", "re", "sw", "eq", "ne")
+	removeArg = operatorArg("re or sw", "re", "sw")
+	iterName  = route.Name("iterator", "the name of an iterator", "the name of the iterator")
+	joinedArg = route.Special("table", "the table and the key or pattern, \"NAME=>KEY\"")
 )
 
 // mayWait stands behind the text of a function that looks at every entry.
@@ -213,6 +211,12 @@ func (h *module) setters(m *route.Module) {
 		})
 }
 
+// operatorArg is one of a few operators; -1 is the result with another one.
+func operatorArg(all string, words ...string) route.Arg[string] {
+	return route.Checked(route.Phrase("operator", "how they are compared: "+all),
+		"is no operator here: it is "+all, func(s string) bool { return slices.Contains(words, s) })
+}
+
 // compared declares a function of a table, an operator and what is compared with.
 func (h *module) compared(m *route.Module, name, doc string, op route.Arg[string], on aspect,
 	do errand) {
@@ -222,7 +226,7 @@ func (h *module) compared(m *route.Module, name, doc string, op route.Arg[string
 			table, ok1 := h.table(b, 0)
 			word, ok2 := op.At(b, 1)
 			arg, ok3 := patternArg.At(b, 2)
-			w, isWord := word.Known()
+			w, _ := word.Known()
 			if s, known := arg.Known(); known && w == "re" && ok2 && ok3 {
 				if _, err := route.CompilePattern(string(s), route.Cased); err != nil {
 					b.Errorf(2, "%s: %s", b.Name(), err)
@@ -234,11 +238,12 @@ func (h *module) compared(m *route.Module, name, doc string, op route.Arg[string
 			}
 			return h.walk(b, do, func(c *route.Ctx) (*htable, test, route.Result) {
 				t := table.get(c)
-				if t == nil || !isWord {
+				if t == nil {
 					return nil, test{}, -1
 				}
-				s, r := arg.Get(c)
-				if r <= 0 {
+				w, r1 := word.Get(c)
+				s, r2 := arg.Get(c)
+				if r := min(r1, r2); r <= 0 {
 					return nil, test{}, r
 				}
 				x, ok := operator(c, w, s, on)

@@ -158,6 +158,10 @@ func TestFunctions(t *testing.T) {
 	f(`sht_rm_name("a", "re", "^p2")`, 1)
 	is("$sht(a=>p2)", "null")
 	is("$sht(a=>p3)", "3")
+	b.Run(`$sht(a=>op) = "re";`)
+	f(`sht_rm_name("a", "$sht(a=>op)", "^(op|nothing)$$")`, 1)
+	is("$sht(a=>op)", "null")
+	is("$sht(a=>p3)", "3")
 	f(`sht_rm_name("a", "sw", "p")`, 1)
 	is("$sht(a=>p3)", "null")
 	b.Run(`$sht(a=>p2) = "v2"; $sht(a=>p4) = "v4"; $sht(a=>q1) = "v5"; $sht(a=>n1) = 5;`)
@@ -232,7 +236,7 @@ func TestErrors(t *testing.T) {
 	warns := func(body, want string) { // what Kamailio takes at load
 		t.Helper()
 		_, got, err := b.Load("request_route { " + body + " }")
-		if err != nil || !strings.Contains(fmt.Sprint(got), want+"; Kamailio takes it") {
+		if err != nil || !strings.Contains(fmt.Sprint(got), want+"; ") {
 			t.Errorf("%s gives %v, %v, want the warning %s", body, got, err, want)
 		}
 		if _, r := b.Run(body); r != -1 {
@@ -248,7 +252,7 @@ func TestErrors(t *testing.T) {
 	b.Fails(`sht_lock("a");`, `sht_lock wants "NAME=>KEY"`)
 	b.Fails(`sht_rm_name_re("a=>[");`, "sht_rm_name_re: bad pattern: missing closing ]: `[`")
 	warns(`sht_match_name("a", "rw", "x");`,
-		`sht_match_name: "rw" is no operator: it is re, sw, eq or ne; did you mean re?`)
+		`sht_match_name: "rw" is no operator here: it is re, sw, eq or ne`)
 	f := func(spec, want string) {
 		t.Helper()
 		_, err := parse(spec)
