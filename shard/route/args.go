@@ -120,6 +120,22 @@ func Checked(a Arg[string], wrong string, ok func(string) bool) Arg[string] {
 	return a
 }
 
+// NonEmpty makes a a text that must have a byte: with an empty one the call is -1.
+func NonEmpty(a Arg[[]byte]) Arg[[]byte] {
+	inner := a.at
+	a.at = func(b *Build, i int) (Input[[]byte], bool) {
+		in, ok := inner(b, i)
+		return Input[[]byte]{read: func(c *Ctx) ([]byte, Result) {
+			s, r := in.Get(c)
+			if r > 0 && len(s) == 0 {
+				r = -1
+			}
+			return s, r
+		}}, ok
+	}
+	return a
+}
+
 // Strict makes a an argument of which a number that is known at load and out of range is an error:
 // one that Kamailio refuses too, or with which the call makes no sense.
 func Strict[T any](a Arg[T]) Arg[T] {
@@ -165,7 +181,21 @@ func AsIs(n, _, _ int) (int, Result) { return n, 1 }
 // Instead takes another number.
 func Instead(other int) Beyond { return func(_, _, _ int) (int, Result) { return other, 1 } }
 
-// Int is a number from min to max. It may stand in quotes. If one is known at load and out of
+// Digits makes a an argument that also takes the text of a variable: its number, 0 if it is none.
+func Digits[T any](a Arg[T]) Arg[T] {
+	inner := a.at
+	a.at = func(b *Build, i int) (Input[T], bool) {
+		was := b.digits
+		b.digits = true
+		in, ok := inner(b, i)
+		b.digits = was
+		return in, ok
+	}
+	return a
+}
+
+// Int is a number from min to max. It may stand in quotes. With a variable that holds a text, also
+// one of digits, or nothing, the call is -1, as in Kamailio (but see Digits). If one is known at load and out of
 // range, that is a warning in a function, since Kamailio takes most of them, and Beyond says what
 // becomes of it; in a transformation, and with Strict, it is an error.
 func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
@@ -187,8 +217,17 @@ func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
 			return Input[int]{}, false
 		}
 		if val := a.val; val != nil {
+			if b.strict || b.digits {
+				return Input[int]{read: func(c *Ctx) (int, Result) {
+					v := val(c)
+					return within(int(v.int()))
+				}}, true
+			}
 			return Input[int]{read: func(c *Ctx) (int, Result) {
 				v := val(c)
+				if !v.isNumber() {
+					return 0, -1
+				}
 				return within(int(v.int()))
 			}}, true
 		}

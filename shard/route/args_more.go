@@ -142,7 +142,7 @@ func Flag(name, doc string) Arg[int] {
 		return Input[int]{read: func(c *Ctx) (int, Result) {
 			v := val(c)
 			n := v.int()
-			return int(n & 31), truth(n >= 0 && n <= 31)
+			return int(n & 31), truth(v.isNumber() && n >= 0 && n <= 31)
 		}}, true
 	})
 }

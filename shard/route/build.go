@@ -22,6 +22,7 @@ type Build struct {
 	cc     *compiler
 	x      *syntax.Call
 	strict bool // a number out of range is an error
+	digits bool // a number may be the text of a variable
 }
 
 // Name returns the name of the function as the file has it.

@@ -75,6 +75,9 @@ func strOf(b []byte, ok bool) Value {
 	return Value{Kind: strValue, S: b}
 }
 
+// isNumber reports whether v is a number, or a text that has one besides, such as $rm.
+func (v *Value) isNumber() bool { return v.Kind == intValue || v.counts }
+
 // int is the integer reading of v: int(undef)=0, int("")=0, int("123")=123, int("abc")=0 (core
 // cookbook, "Operators").
 func (v *Value) int() int64 {

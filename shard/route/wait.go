@@ -135,6 +135,9 @@ func hold[T any](b *Build, in Input[T]) heldInput[T] {
 // get evaluates the argument.
 func (h *heldInput[T]) get(c *Ctx) (T, Result) {
 	v, r := h.in.Get(c)
+	if to, ok := any(&v).(*RouteBlock); ok && r > 0 && !to.rt.there {
+		return v, -1 // the name is known at load, and no route has it
+	}
 	if h.temp < 0 || r <= 0 {
 		return v, r
 	}
@@ -270,10 +273,8 @@ func Block(name, doc string) Arg[RouteBlock] {
 		}
 		if f.plain {
 			b.cc.refs = append(b.cc.refs, routeRef{name: f.text, pos: b.at(i), late: b.Name()})
-			to := RouteBlock{b.cc.routeNamed(f.text), nil, b.cc.tooMany(b.at(i))}
-			return Input[RouteBlock]{read: func(c *Ctx) (RouteBlock, Result) {
-				return to, truth(to.rt.there)
-			}}, true
+			return Input[RouteBlock]{v: RouteBlock{b.cc.routeNamed(f.text), nil, b.cc.tooMany(b.at(i))}},
+				true
 		}
 		b.cc.scratch, b.cc.prog.namesRoutes = true, true
 		noSuch := []byte(b.Name() + "() at " + b.at(i).String() + " names a route that is not there")

@@ -27,7 +27,7 @@ func vias(m *route.Module) {
 				return func(c *route.Ctx) route.Result {
 					n, r := on.Get(c)
 					if r <= 0 || *of == "" || c.Request == nil {
-						return max(r, 0)
+						return r
 					}
 					if n == 0 {
 						off(c)

@@ -23,7 +23,7 @@ func Define(m *route.Module) {
 		return set.Declare(name, strings.TrimSpace(doc), true)
 	}, `"[group.]name text": a counter, and what it counts.`)
 
-	name := Arg{set: set, group: group, in: route.Anywhere &^ route.InBranch}
+	name := Arg{set: set, group: group, in: route.Anywhere &^ route.InBranch, through: route.InBranch}
 	name.Func1(m, "cnt_inc", "Adds 1 to the counter.", func(c *route.Ctx, k *Counter) { k.Add(c, 1) })
 	name.Func1(m, "cnt_reset", "Sets the counter to 0.",
 		func(_ *route.Ctx, k *Counter) { k.Reset() })
@@ -108,6 +108,8 @@ type Arg struct {
 	set   *Set
 	group *string
 	in    route.Kinds // where the functions may be called
+	// where else, in a route[NAME]
+	through route.Kinds
 }
 
 // NewArg is the argument for a set.
@@ -159,7 +161,7 @@ func (a Arg) Func1(m *route.Module, name, doc string, f func(c *route.Ctx, k *Co
 				f(c, k)
 				return 1
 			}
-		}})
+		}}).ThroughRoutes(a.through)
 }
 
 // Func2 declares a function of a counter and a number.
@@ -184,5 +186,5 @@ func (a Arg) Func2(m *route.Module, name string, number route.Arg[int], doc stri
 				f(c, k, n)
 				return 1
 			}
-		}})
+		}}).ThroughRoutes(a.through)
 }

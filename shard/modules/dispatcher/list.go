@@ -97,11 +97,10 @@ func lists(m *route.Module) {
 				if r <= 0 {
 					return r
 				}
-				n := v.Int()
-				if v.IsNull() || v.IsText() && n == 0 && string(v.S) != "0" {
+				if !v.IsInt() && !v.Counts() {
 					return -2
 				}
-				return exists(c, int(n))
+				return exists(c, int(v.Int()))
 			}
 		}})
 	m.Alias("ds_list_exists", "ds_list_exist")

@@ -16,7 +16,7 @@ func selections(m *route.Module, vars *destinationVars, calls *calls, hashes *ha
 		return !uri && !*force && c.HasDstURI()
 	}
 
-	set := route.Int("set", 0, 1<<31-1, "the number of the set in the list", route.AsIs)
+	set := route.Digits(route.Int("set", 0, 1<<31-1, "the number of the set in the list", route.AsIs))
 	algorithm := route.Int("algorithm", 0, 1<<31-1,
 		"how to choose: 0, by Call-ID; 1 to 3, by the URI of From, To or the request; 4, in turn; 5, "+
 			"by the user of the credentials; 6, at random; 7, by hash_pvar; 8, the first; 9, by weight; "+

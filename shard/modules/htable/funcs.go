@@ -46,7 +46,7 @@ func (x *tableArg) get(c *route.Ctx) *htable {
 
 var (
 	tableName = route.Text("htable", "the name of the table")
-	keyArg    = route.Text("key", "the key")
+	keyArg    = route.NonEmpty(route.Text("key", "the key"))
 	textArg   = route.Text("value", "the value")
 	numberArg = route.Int("value", -1<<31, 1<<31-1, "the value")
 	ttlArg    = route.Int("seconds", -1<<31, 1<<31-1, "after how many seconds the entry ends; 0: "+

@@ -44,14 +44,5 @@ func Define(m *route.Module) {
 			}
 			return route.Truth(hops < n)
 		})
-	m.Alias("is_maxfwd_lt", "mf_lowlimit")
-	route.Func1(m, "maxfwd_at_least", later, least,
-		"Tells whether Max-Forwards is that number or more. -2: there is no such header.",
-		func(c *route.Ctx, n int) route.Result {
-			hops, ok := c.Request.HopsLeft()
-			if !ok {
-				return -2
-			}
-			return route.Truth(hops >= n)
-		})
+	m.Alias("is_maxfwd_lt", "mf_lowlimit", "maxfwd_at_least") // as in 5.6.3, against the name
 }

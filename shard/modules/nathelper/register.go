@@ -34,7 +34,8 @@ func register(m *route.Module, received *string) {
 		route.AsIs), 0)
 	route.Func1(m, "add_rcv_param", route.InRequest, flag,
 		"Adds the source of the request to each Contact, as a parameter received.",
-		func(c *route.Ctx, flag int) route.Result { return addReceived(c, flag != 0) })
+		func(c *route.Ctx, flag int) route.Result { return addReceived(c, flag != 0) }).
+		ThroughRoutes(route.InFailure | route.InBranch)
 }
 
 // addReceived is add_rcv_param.

@@ -39,7 +39,7 @@ func Define(m *route.Module) {
 					return -1
 				}
 				return route.Truth(c.Request.AddPath(user, params, received))
-			})
+			}).ThroughRoutes(route.InFailure | route.InBranch)
 	}
 	add("add_path", "Adds a Path with the listener that the request leaves by. False: the user or "+
 		"the parameters cannot stand in a URI, or are longer than 512 bytes.", false)

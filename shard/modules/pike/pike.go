@@ -64,11 +64,11 @@ func define(m *route.Module) *pike {
 	})
 	m.Beside(p.unit, p.forget)
 
-	const in = route.InRequest | route.InReplies
+	const in, later = route.InRequest | route.InReplies, route.InFailure | route.InBranch
 	route.Func0(m, "pike_check_req", in,
 		"Counts the message for its source address. False: that is blocked, with -2 the first "+
 			"time and -1 from then on.",
-		func(c *route.Ctx) route.Result { return p.check(c, c.Source()) })
+		func(c *route.Ctx) route.Result { return p.check(c, c.Source()) }).ThroughRoutes(later)
 	address := route.Text("ip", "an address, IPv6 with or without brackets")
 	route.Func1(m, "pike_check_ip", in, address,
 		"Counts a message for an address. False: the address is blocked, or is not an address.",
@@ -79,7 +79,7 @@ func define(m *route.Module) *pike {
 			}
 			from := netio.AddrFrom(netip.AddrPortFrom(addr, 0))
 			return p.check(c, &from)
-		})
+		}).ThroughRoutes(later)
 
 	m.View("pike.list", "Shows the blocked addresses, or ALL, or those that are WARM: they "+
 		"have sent more than a quarter of what blocks them.", command.Words("[which]"), p.list)

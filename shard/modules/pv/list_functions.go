@@ -22,7 +22,7 @@ func listFunctions(m *route.Module) {
 }
 
 // named is an argument that is a name.
-func named(name, doc string) route.Arg[[]byte] { return route.Text(name, doc) }
+func named(name, doc string) route.Arg[[]byte] { return route.NonEmpty(route.Text(name, doc)) }
 
 var (
 	rootArg  = named("name", "the name of the list")
@@ -31,23 +31,25 @@ var (
 
 // functions set and remove by names that are texts.
 func (l listKind) functions(m *route.Module) {
-	value := route.Any("value", "the value")
-	set := func(name, doc string, as func(c *route.Ctx, v route.Value) route.Value) {
-		route.Func3(m, l.name+name, route.Anywhere, rootArg, fieldArg, value, doc,
-			func(c *route.Ctx, root, field []byte, v route.Value) route.Result {
-				k, rk, fk := c.Kept(), route.KeyOf(root), route.KeyOf(field)
-				in := k.Nth(l.list, &rk, l.anyCase, 0)
-				if in == 0 {
-					in = k.Push(l.list, &rk, route.Null)
-				}
-				return route.Truth(in != 0 && k.IsList(in) &&
-					setOne(k, in, &fk, l.anyCase, as(c, v)))
-			})
+	set := func(c *route.Ctx, root, field []byte, v route.Value) route.Result {
+		k, rk, fk := c.Kept(), route.KeyOf(root), route.KeyOf(field)
+		in := k.Nth(l.list, &rk, l.anyCase, 0)
+		if in == 0 {
+			in = k.Push(l.list, &rk, route.Null)
+		}
+		return route.Truth(in != 0 && k.IsList(in) && setOne(k, in, &fk, l.anyCase, v))
 	}
-	set("_child_seti", "Sets a field of the newest list of that name to a number.",
-		func(_ *route.Ctx, v route.Value) route.Value { return route.IntValue(v.Int()) })
-	set("_child_sets", "Sets a field of the newest list of that name to a text.",
-		func(c *route.Ctx, v route.Value) route.Value { return route.TextValue(c.TextOf(v)) })
+	route.Func3(m, l.name+"_child_seti", route.Anywhere, rootArg, fieldArg,
+		route.Int("value", math.MinInt, math.MaxInt, "the number"),
+		"Sets a field of the newest list of that name to a number.",
+		func(c *route.Ctx, root, field []byte, n int) route.Result {
+			return set(c, root, field, route.IntValue(int64(n)))
+		})
+	route.Func3(m, l.name+"_child_sets", route.Anywhere, rootArg, fieldArg,
+		route.Any("value", "the value"), "Sets a field of the newest list of that name to a text.",
+		func(c *route.Ctx, root, field []byte, v route.Value) route.Result {
+			return set(c, root, field, route.TextValue(c.TextOf(v)))
+		})
 	route.Func1(m, l.name+"_rm", route.Anywhere, rootArg, "Removes the newest list of that name.",
 		func(c *route.Ctx, root []byte) route.Result {
 			k, rk := c.Kept(), route.KeyOf(root)

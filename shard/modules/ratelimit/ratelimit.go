@@ -126,9 +126,7 @@ func (x *ratelimit) queue(s string) error {
 // check counts a message for a pipe, or with -1 for that of its method.
 func (x *ratelimit) check(c *route.Ctx, n int) route.Result {
 	if n == -1 {
-		if n = x.pipeOf(c); n < 0 {
-			return 1
-		}
+		n = x.pipeOf(c)
 	}
 	if n < 0 || n >= pipes {
 		return -1

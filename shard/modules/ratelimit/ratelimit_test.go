@@ -70,7 +70,7 @@ func TestQueues(t *testing.T) {
 	f("0:INVITE", "-1")
 	f("0:*", "-1")
 	f("1:INVITE 0:*", "1")
-	f("0:REGISTER", "1") // no queue
+	f("0:REGISTER", "-1") // no queue
 	f("0:REGISTER 1:*", "1")
 }
 

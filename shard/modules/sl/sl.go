@@ -24,7 +24,7 @@ func Define(m *route.Module) {
 		local.RaiseAnswered(c)
 		return r
 	}
-	code := route.Int("code", 100, 699, "the status", route.Instead(500))
+	code := route.Digits(route.Int("code", 100, 699, "the status", route.Instead(500)))
 	reason := route.Phrase("reason", "the reason phrase")
 	route.Func2(m, "sl_send_reply", route.InRequest, code, reason,
 		"Answers without a transaction. (In a route[NAME] that a failure route calls, Kamailio does "+
@@ -56,7 +56,8 @@ func Define(m *route.Module) {
 		"Answers through the transaction if there is one, in onreply_route[NAME] that of the "+
 			"response.", reply)
 	route.Func3(m, "send_reply_mode", in, code, reason,
-		route.Int("mode", 0, 1<<31-1, "0 as send_reply; 1 makes a transaction first", route.AsIs),
+		route.Digits(route.Int("mode", 0, 1<<31-1, "0 as send_reply; 1 makes a transaction first",
+			route.AsIs)),
 		"Answers through the transaction if there is one, or through one that it makes.",
 		func(c *route.Ctx, code int, reason string, mode int) route.Result {
 			if mode&1 != 0 && c.Request != nil && !c.Request.NewTransaction() {

@@ -18,7 +18,7 @@ func Define(m *route.Module) {
 
 	name := counters.NewArg(set)
 	name.Func2(m, "update_stat",
-		route.Int("value", -1<<31, 1<<31-1, `such as "+1" or "-1"`, route.AsIs),
+		route.Digits(route.Int("value", -1<<31, 1<<31-1, `such as "+1" or "-1"`, route.AsIs)),
 		"Adds to a statistic.", func(c *route.Ctx, k *counters.Counter, n int) { k.Add(c, n) })
 	name.Func1(m, "reset_stat", "Sets a statistic to 0.",
 		func(_ *route.Ctx, k *counters.Counter) { k.Reset() })

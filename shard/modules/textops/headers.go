@@ -73,7 +73,12 @@ func headers(m *route.Module) {
 	named := route.Phrase("hname", "the name of a header field")
 	route.Func1(m, "remove_hf_pv", route.Anywhere, named,
 		"The same as remove_hf, with variables, and true also if there is none.",
-		func(c *route.Ctx, name string) route.Result { return max(removeNamed(c, name), 1) })
+		func(c *route.Ctx, name string) route.Result {
+			if !route.IsToken(name) {
+				return -1
+			}
+			return max(removeNamed(c, name), 1)
+		})
 	re := "the pattern for the names"
 	remove := func(c *route.Ctx, re *regexp.Regexp) route.Result {
 		return removeMatching(c, re, nil)

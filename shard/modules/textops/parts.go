@@ -65,11 +65,10 @@ func parts(m *route.Module) {
 		route.Func2(m, name, route.Anywhere&^route.InOnsend, kind, into, doc,
 			func(c *route.Ctx, kind []byte, into *route.Place) route.Result {
 				if len(c.Boundary()) == 0 {
-					body := c.Msg.Body()
-					if len(body) == 0 || !foldASCII(c.MediaType(), kind) {
-						return -1
+					if body := c.Msg.Body(); len(body) > 0 {
+						return into.Put(c, route.TextValue(body))
 					}
-					return into.Put(c, route.TextValue(body))
+					return -1
 				}
 				p, ok := partOf(c, kind)
 				if !ok {
@@ -78,7 +77,8 @@ func parts(m *route.Module) {
 				return into.Put(c, route.TextValue(c.Msg.Bytes(piece(&p))))
 			})
 	}
-	get("get_body_part", "Stores the first part of a type in a variable, without its headers.",
+	get("get_body_part", "Stores the first part of a type in a variable, without its headers; the whole body if "+
+		"it has no parts, of whatever type it is.",
 		func(p *route.BodyPart) parser.Span { return p.Text })
 	get("get_body_part_raw", "Stores the first part of a type in a variable, with its headers.",
 		func(p *route.BodyPart) parser.Span {

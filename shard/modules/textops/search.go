@@ -102,10 +102,11 @@ func searches(m *route.Module) {
 			route.Text("text", "the new text"),
 			all, doc,
 			func(c *route.Ctx, match, text []byte, all bool) route.Result {
-				return replaceText(c, p, match, text, all)
+				return max(replaceText(c, p, match, text, all), 1)
 			})
 	}
-	plain("replace_str", behind, "Replaces a text by another one in headers and body.")
+	plain("replace_str", behind, "Replaces a text by another one in headers and body. It is true also "+
+		"if there is none.")
 	plain("replace_hdrs_str", heads, "The same as replace_str, for the headers.")
 	plain("replace_body_str", theBody, "The same as replace_str, for the body.")
 }

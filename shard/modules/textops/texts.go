@@ -54,7 +54,7 @@ func texts(m *route.Module) {
 	route.Func3(m, "in_list_prefix", route.Anywhere, a, list, sep,
 		"Tells whether a text begins with one of the words of a list.",
 		func(_ *route.Ctx, text, list []byte, sep byte) route.Result {
-			return route.Truth(anyWord(list, sep,
+			return route.Truth(len(list) > 0 && anyWord(list, sep,
 				func(w []byte) bool { return bytes.HasPrefix(text, w) }))
 		})
 	m.Func(route.Func{Name: "regex_substring", In: route.Anywhere,
@@ -63,7 +63,7 @@ func texts(m *route.Module) {
 			route.Int("most", 1, 10, "how many groups there may be"),
 			route.Writable("result", "the variable for the text")},
 		Doc: "Stores what a pattern matches, or one of its groups, in " +
-			"a variable.", Build: substring})
+			"a variable. -2: the pattern does not match.", Build: substring})
 
 	date := func(c *route.Ctx) []byte {
 		return append(time.Now().UTC().AppendFormat(append(c.Room(), "Date: "...),
@@ -188,7 +188,12 @@ func submatch(c *route.Ctx, s []byte, re *regexp.Regexp, i, most int,
 	dst *route.Place) route.Result {
 	found := c.Scan(re, s)
 	at := &found.At
-	if i >= most || !found.Next() || 2*i >= len(at) || at[2*i] < 0 {
+	switch {
+	case i >= most:
+		return -1
+	case !found.Next():
+		return -2
+	case 2*i >= len(at) || at[2*i] < 0:
 		return -1
 	}
 	return dst.Put(c, route.TextValue(s[at[2*i]:at[2*i+1]]))

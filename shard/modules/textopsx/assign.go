@@ -52,7 +52,8 @@ func headerValues(m *route.Module) {
 	name := route.Parsed("hname", "the name of a header field", "is no name of a header field",
 		"the name of a header field",
 		func(s string) (target, bool) { return target{name: s, all: true}, route.IsToken(s) })
-	route.Func2(m, "include_hf_value", in, name, text,
+	some := route.NonEmpty(text)
+	route.Func2(m, "include_hf_value", in, name, some,
 		"Adds a value after those of the first row, unless it is there already.",
 		func(c *route.Ctx, t target, text []byte) route.Result {
 			switch {
@@ -67,7 +68,7 @@ func headerValues(m *route.Module) {
 			}
 			return c.Insert(c.Msg.Headers[i].Value.End(), append(append(c.Room(), ','), text...))
 		})
-	route.Func2(m, "exclude_hf_value", in, name, text, "Removes all values that equal a text.",
+	route.Func2(m, "exclude_hf_value", in, name, some, "Removes all values that equal a text.",
 		func(c *route.Ctx, t target, text []byte) route.Result {
 			_, r := t.each(c, false, func(v value) route.Result {
 				if !bytes.EqualFold(c.Msg.Bytes(v.text), text) {

@@ -49,7 +49,7 @@ func Define(m *route.Module) {
 		func(c *route.Ctx, code int, reason string) route.Result {
 			return c.Answer(code, reason, route.InTransaction)
 		})
-	route.Func2(m, "t_send_reply", answers, code, reason,
+	route.Func2(m, "t_send_reply", answers, route.Digits(code), reason,
 		"Answers through the transaction if there is one, in onreply_route[NAME] through that of the "+
 			"response.",
 		func(c *route.Ctx, code int, reason string) route.Result {

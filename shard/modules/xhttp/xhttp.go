@@ -29,7 +29,8 @@ func Define(m *route.Module) {
 		"body for HEAD."), x.serves)
 	m.Var(route.Var{Name: "hu", Doc: "The target of the HTTP request; for a SIP request, the " +
 		"Request-URI as received.", Place: route.Place{NoRoom: true, Text: target}})
-	code := route.Int("code", 100, 699, "the status; a text read at run time is its number")
+	code := route.Digits(route.Int("code", 100, 699,
+		"the status; a text read at run time is its number"))
 	reason := route.Text("reason", "the reason phrase")
 	kind, body := route.Text("content type", "of the body"), route.Text("body", "the body")
 	route.Func4(m, "xhttp_reply", route.InRequest, code, reason, kind, body,
