@@ -27,7 +27,7 @@ func (r *RPC) guarded(method string, words []string, log *Log) (v any, err error
 }
 
 // reading are the methods of this package that change nothing. viaduct.config is not among them,
-// since a configuration has passwords in it.
+// since a configuration has passwords in it, nor is viaduct.traced, since messages have.
 var reading = nameSet("cfg.diff", "cfg.get", "cfg.help", "cfg.list", "core.aliases_list",
 	"core.arg", "core.echo", "core.flags", "core.info", "core.modules", "core.ppdefines",
 	"core.ppdefines_full", "core.printi", "core.prints", "core.ps", "core.psa", "core.psx",
@@ -37,7 +37,8 @@ var reading = nameSet("cfg.diff", "cfg.get", "cfg.help", "cfg.list", "core.alias
 	"dst_blocklist.mem_info", "dst_blocklist.view", "pkg.info", "pkg.stats", "stats",
 	"stats.fetch", "stats.fetchn", "stats.get_statistics", "status", "system.listMethods",
 	"system.methodHelp", "system.methodSignature", "tls.info", "tm.clean", "tm.list",
-	"tm.stats", "viaduct.calls", "viaduct.check", "viaduct.history")
+	"tm.stats", "viaduct.calls", "viaduct.check", "viaduct.history",
+	"viaduct.trace_state")
 
 func nameSet(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))

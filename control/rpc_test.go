@@ -352,6 +352,7 @@ func everyMethod() *RPC {
 	RegisterStatistics(r, nil)
 	RegisterTransactions(r, &Transactions{})
 	RegisterTraffic(r, &Traffic{})
+	RegisterTrace(r, &Trace{})
 	s := NewStatusService(Commands{"status": nil, "stats": nil}, nil)
 	s.RegisterDoors(r)
 	s.Serve(r)

@@ -39,6 +39,7 @@ type worker struct {
 	aliases        bool              // tcp_accept_aliases, and there is conns
 	acceptControl  bool              // accept_ctrl_chars
 	outlet         *outlet           // what messages leave by; a test may have another Sender
+	tap, traced    *tap              // what keeps messages, nil if nobody traces; what kept some last
 	out            txn.Sender
 	arena          *shm.Arena
 	slab           *shm.Slab

@@ -92,6 +92,9 @@ func (w *worker) foreign(p *netio.Packet, reason parser.Reason) bool {
 
 // message is steps 5 and 6 for a message that this shard owns.
 func (w *worker) message(p *netio.Packet, reason parser.Reason) {
+	if w.tap != nil { // Slow path
+		w.tap.came(p)
+	}
 	if w.program.HasReceivedRoute() && reason != parser.Empty && reason != parser.TooLarge {
 		w.step = stepDatagram
 		before := len(p.Data)

@@ -74,11 +74,16 @@ type outlet struct {
 	reopened  uint64       // responses whose connection was gone, sent over another one
 	lost      uint64       // responses that could not be sent
 	retries   replyRetries // responses that try another connection
+
+	tap *tap // nil unless an operator traces
 }
 
 func (o *outlet) Begin(listener int, dst *netio.Addr, token uint64) {
 	if listener >= 0 && o.by[listener].Gone { // Slow path: it was taken out while a call lasted
 		listener = o.egress.Egress(dst, -1)
+	}
+	if o.tap != nil { // Slow path
+		o.tap.begin(listener, dst)
 	}
 	if listener < 0 || o.streams == nil || o.by[listener].Proto == netio.UDP {
 		o.datagrams.Begin(listener, dst, token)
@@ -90,6 +95,9 @@ func (o *outlet) Begin(listener int, dst *netio.Addr, token uint64) {
 }
 
 func (o *outlet) Append(segment []byte) {
+	if o.tap != nil { // Slow path
+		o.tap.append(segment)
+	}
 	if !o.streaming {
 		o.datagrams.Append(segment)
 		return
@@ -101,6 +109,9 @@ func (o *outlet) Append(segment []byte) {
 }
 
 func (o *outlet) End() {
+	if o.tap != nil { // Slow path
+		o.tap.end()
+	}
 	if !o.streaming {
 		o.datagrams.End()
 		return
@@ -147,6 +158,9 @@ func (o *outlet) SetStreamOptions(options txn.StreamOptions, domain []byte) {
 
 // Abandon forgets the message begun.
 func (o *outlet) Abandon() {
+	if o.tap != nil { // Slow path
+		o.tap.abandon()
+	}
 	if o.streaming {
 		o.streaming, o.domain, o.options = false, nil, 0
 		o.streams.Abandon()

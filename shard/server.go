@@ -90,6 +90,8 @@ type Server struct {
 	reloading sync.Mutex   // one change of program or destination sets at a time
 	listens   served       // guarded by it
 	state     *route.State // what stays from one program to the next
+
+	traceBytes atomic.Int64 // size of the rings of traced messages, 0 if there are none
 }
 
 // Layout returns the hash of the records that this build keeps in the arena.

@@ -19,7 +19,7 @@ var rungs = [][]string{
 	{"shard/route/ere"},
 	{"shard/route/suggest"},
 	{"shard/proxy", "shard/ask"},
-	{"shard/balance", "shard/blocklist", "shard/location", "shard/place"},
+	{"shard/balance", "shard/blocklist", "shard/location", "shard/place", "shard/trace"},
 	{"shard/txn"},
 	{"netio", "parser"},
 	{"shm/table"},

@@ -126,6 +126,7 @@ func (p *process) rpc() *control.RPC {
 	control.RegisterProcess(r, p.told())
 	control.RegisterReload(r, p.reloadNow, p.reloadTargets)
 	control.RegisterTraffic(r, p.traffic())
+	control.RegisterTrace(r, p.trace())
 	list := p.server.Blocklist()
 	control.RegisterBlocklist(r, list, p.server.NowMs)
 	vars.Register(control.BlocklistVars(list)...)

@@ -93,7 +93,9 @@ func run(args []string, c *console) int {
 		if n := len(words) - 1; n < v.least || n > v.most {
 			return c.misused("usage: viaductctl %s", v.usage(words[0]))
 		}
-		words = v.call(words[1:])
+		if v.call != nil {
+			words = v.call(words[1:])
+		}
 	}
 	wait := time.Duration(o.wait) * time.Second
 	if wait == 0 {
@@ -101,6 +103,9 @@ func run(args []string, c *console) int {
 		if v != nil && v.wait != 0 {
 			wait = v.wait
 		}
+	}
+	if words[0] == "trace" {
+		return c.trace(words[1:], &o, wait)
 	}
 	answer, err := ask(o.socket, control.JoinWords(words), wait)
 	if err != nil {

@@ -43,6 +43,9 @@ var verbs = map[string]*verb{
 	"stats":  {"", 0, 0, "read every counter", "see", 0, method("stats")},
 	"status": {"", 0, 0, "tell version, addresses, state and uptime", "see", 0, method("status")},
 
+	"trace": {"[on|off|state|show|text|live] [filter ...]", 0, 16,
+		"draw the calls that were traced, or trace", "see", 0, nil},
+
 	"drain": {"set uri|duid|all", 2, 2, "give a destination no new calls", "steer", 0,
 		destination("d")},
 	"drop": {"call-id|user|uri", 1, 1, "end calls that nobody has answered yet", "steer", 0,

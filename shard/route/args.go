@@ -195,9 +195,9 @@ func Digits[T any](a Arg[T]) Arg[T] {
 }
 
 // Int is a number from min to max. It may stand in quotes. With a variable that holds a text, also
-// one of digits, or nothing, the call is -1, as in Kamailio (but see Digits). If one is known at load and out of
-// range, that is a warning in a function, since Kamailio takes most of them, and Beyond says what
-// becomes of it; in a transformation, and with Strict, it is an error.
+// one of digits, or nothing, the call is -1, as in Kamailio (but see Digits). A number that is
+// known at load and out of range is a warning in a function, since Kamailio takes most of them, and
+// Beyond says what becomes of it; in a transformation, and with Strict, it is an error.
 func Int(name string, min, max int, doc string, beyond ...Beyond) Arg[int] {
 	within := func(n int) (int, Result) {
 		switch {

@@ -77,8 +77,8 @@ func parts(m *route.Module) {
 				return into.Put(c, route.TextValue(c.Msg.Bytes(piece(&p))))
 			})
 	}
-	get("get_body_part", "Stores the first part of a type in a variable, without its headers; the whole body if "+
-		"it has no parts, of whatever type it is.",
+	get("get_body_part", "Stores the first part of a type in a variable, without its headers; the "+
+		"whole body if it has no parts, of whatever type it is.",
 		func(p *route.BodyPart) parser.Span { return p.Text })
 	get("get_body_part_raw", "Stores the first part of a type in a variable, with its headers.",
 		func(p *route.BodyPart) parser.Span {

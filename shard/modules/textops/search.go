@@ -105,8 +105,8 @@ func searches(m *route.Module) {
 				return max(replaceText(c, p, match, text, all), 1)
 			})
 	}
-	plain("replace_str", behind, "Replaces a text by another one in headers and body. It is true also "+
-		"if there is none.")
+	plain("replace_str", behind, "Replaces a text by another one in headers and body. It is true "+
+		"also if there is none.")
 	plain("replace_hdrs_str", heads, "The same as replace_str, for the headers.")
 	plain("replace_body_str", theBody, "The same as replace_str, for the body.")
 }

@@ -61,6 +61,14 @@ func (a Args) Text(i int) string {
 	return a.words[i]
 }
 
+// Rest returns the arguments from i on.
+func (a Args) Rest(i int) []string {
+	if i >= len(a.words) {
+		return nil
+	}
+	return a.words[i:]
+}
+
 // Int returns argument i, whose parameter must be of kind Int. It returns otherwise if it was left
 // out.
 func (a Args) Int(i int, otherwise int64) int64 {
