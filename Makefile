@@ -80,12 +80,16 @@ install: build man install-docs ## install both binaries, unit file, manual page
 # In the folders of the tree: documents link to one another.
 .PHONY: install-docs
 install-docs: ## install the documents alone
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct README.md BENCHMARKS.md LICENSE
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct README.md CHANGELOG.md SECURITY.md BENCHMARKS.md LICENSE
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/bench/plots bench/plots/*.svg
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs docs/*.md
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/grafana docs/grafana/*.json
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/modules docs/modules/*.md
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/sipp docs/sipp/*.xml
+
+.PHONY: deb
+deb: build man ## make a Debian package of it, bin/viaduct_VERSION_ARCH.deb
+	@packaging/deb.sh
 
 .PHONY: clean
 clean: ## remove what was built

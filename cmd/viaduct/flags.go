@@ -82,6 +82,7 @@ var flags = []flag{
 	{"W", "type", phaseOverride, "accepted: epoll it is"},
 	{"X", "name", phaseOverride, "accepted: there is no allocator to choose"},
 	{"Y", "dir", phaseOverride, "accepted: -i and -x say where they are"},
+	{"print-config", "", phaseFirst, "print the built-in configuration"},
 	{"steer", "mode", phaseOverride,
 		"auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
 	{"segment", "mode", phaseOverride,

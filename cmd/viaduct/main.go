@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"viaduct/control"
+	"viaduct/shard/route"
 )
 
 // exitFailure is the exit code of every failed start, as ser(8) has it (-1).
@@ -59,6 +60,9 @@ func run(args []string, daemon *control.Daemon) error {
 	case o.version:
 		printVersion(os.Stdout)
 		return nil
+	case o.printConfig:
+		_, err := os.Stdout.Write(route.Default())
+		return err
 	}
 	if err := o.readSource(os.Stdin); err != nil {
 		return err

@@ -21,7 +21,7 @@ type options struct {
 	debug     int  // number of -d
 	logStderr bool // -E
 
-	help, version, check, foreground bool
+	help, version, printConfig, check, foreground bool
 
 	configFile string
 	source     []byte // of configFile, nil until read
@@ -63,6 +63,9 @@ func parseOptions(args []string) (*options, error) {
 			return o, nil
 		case "V", "v", "I":
 			o.version = true
+			return o, nil
+		case "print-config":
+			o.printConfig = true
 			return o, nil
 		case "c":
 			o.check = true
