@@ -38,8 +38,11 @@ func (r *Request) loopHash() uint32 {
 // it made then is still under way.
 func (r *Request) looped() bool {
 	m := r.M
-	if m.Method == parser.ACK || !r.via.More && !m.HasMany(parser.KindVia) {
+	if !r.via.More && !m.HasMany(parser.KindVia) {
 		return false // it comes from whoever made it
+	}
+	if m.Method == parser.ACK {
+		return r.circles()
 	}
 	hash := uint32(0)
 	for v := m.Values(parser.KindVia); v.Next(); {
@@ -63,4 +66,25 @@ func (r *Request) looped() bool {
 		}
 	}
 	return false
+}
+
+// maxCircles is how often in a row an ACK may have gone from us to ourselves.
+const maxCircles = 4
+
+// circles reports whether an ACK goes in a circle: its topmost Vias, more than maxCircles, are all
+// ours. No transaction knows the way of an ACK to a 2xx, and without this one datagram would be
+// handled until its Max-Forwards is used up.
+func (r *Request) circles() bool {
+	n := 0
+	for v := r.M.Values(parser.KindVia); v.Next(); n++ {
+		var via parser.Via
+		if n > maxCircles {
+			return true
+		}
+		if parser.ParseVia(r.M.Raw, v.Value, &via) != parser.OK ||
+			!r.core.IsMyself(via.Host.Of(r.M.Raw), int(via.Port), AnyProto) {
+			return false
+		}
+	}
+	return n > maxCircles
 }
