@@ -104,8 +104,11 @@ func run(args []string, c *console) int {
 			wait = v.wait
 		}
 	}
-	if words[0] == "trace" {
+	switch words[0] {
+	case "trace":
 		return c.trace(words[1:], &o, wait)
+	case "top":
+		return c.top(&o, wait)
 	}
 	answer, err := ask(o.socket, control.JoinWords(words), wait)
 	if err != nil {

@@ -43,6 +43,7 @@ var verbs = map[string]*verb{
 	"stats":  {"", 0, 0, "read every counter", "see", 0, method("stats")},
 	"status": {"", 0, 0, "tell version, addresses, state and uptime", "see", 0, method("status")},
 
+	"top": {"", 0, 0, "watch rates, shards and destinations, and act on these", "see", 0, nil},
 	"trace": {"[on|off|state|show|text|live] [filter ...]", 0, 16,
 		"draw the calls that were traced, or trace", "see", 0, nil},
 
@@ -60,6 +61,8 @@ var verbs = map[string]*verb{
 
 	"abort": {"", 0, 0, "end the process at once, with a dump of its goroutines", "process", 0,
 		method("core.kill", "6")},
+	"restart": {"", 0, 0, "end the process at once, for a service manager that starts it again",
+		"process", 0, method("core.kill", "12")},
 	"down": {"", 0, 0, "end the process once its calls are over", "process", 0,
 		method("core.kill", "15")},
 }
