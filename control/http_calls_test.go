@@ -43,6 +43,30 @@ func TestReadTokens(t *testing.T) {
 	if _, err := ReadTokens("/nowhere"); err == nil {
 		t.Error("a file that is not there is read")
 	}
+	// Another file in its place, one that cannot be used, and none.
+	path := tokensFile(t, "read "+readToken, 0o600)
+	tokens, err := ReadTokens(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		text        string
+		read, write Role
+		fails       bool
+	}{
+		{"write " + writeToken, NoRole, Writer, false}, {"read short", NoRole, Writer, true},
+		{"read " + readToken, Reader, NoRole, false}, {"", NoRole, NoRole, false},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := tokens.ReadAgain(); (err != nil) != c.fails {
+			t.Errorf("%q is read again: %v", c.text, err)
+		}
+		if r, w := tokens.role([]byte(readToken)), tokens.role([]byte(writeToken)); r != c.read || w != c.write {
+			t.Errorf("after %q the tokens have the roles %v and %v", c.text, r, w)
+		}
+	}
 }
 
 // TestHTTPCalls: who may call what over HTTP, and how it is refused.

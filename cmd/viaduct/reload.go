@@ -185,6 +185,11 @@ func (p *process) refused(err error) {
 }
 
 func (p *process) reloaded(c *Config) {
+	if p.tokens != nil {
+		if err := p.tokens.ReadAgain(); err != nil {
+			c.Notes = append(c.Notes, fmt.Sprintf("http_tokens: %v; the tokens stay as they were", err))
+		}
+	}
 	for _, note := range c.Notes {
 		p.log.Warn(note)
 	}

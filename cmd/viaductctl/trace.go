@@ -18,9 +18,9 @@ import (
 
 // The verb trace: it has more forms than one method, and its answer is a picture.
 
-const traceUsage = "usage: viaductctl trace [on|off|state|show|text|live] [filter ...]"
+const traceUsage = "usage: viaductctl trace [on|off|state|show|text|live|pcap FILE] [filter ...]"
 
-var traceForms = []string{"on", "off", "state", "show", "text", "live"}
+var traceForms = []string{"on", "off", "state", "show", "text", "live", "pcap"}
 
 // traced is a message in an answer of viaduct.traced.
 type traced struct {
@@ -43,6 +43,13 @@ func (c *console) trace(words []string, o *options, wait time.Duration) int {
 	if len(words) > 0 && (form == "off" || form == "state") {
 		return c.misused(traceUsage)
 	}
+	file := ""
+	if form == "pcap" {
+		if len(words) == 0 {
+			return c.misused(traceUsage)
+		}
+		file, words = words[0], words[1:]
+	}
 	t := &tracer{c: c, o: o, wait: wait, filter: words}
 	var answer []byte
 	var err error
@@ -55,6 +62,11 @@ func (c *console) trace(words []string, o *options, wait time.Duration) int {
 		answer, err = t.ask("viaduct.trace_state")
 	case "live":
 		err = t.live()
+	case "pcap":
+		var list []traced
+		if list, err = t.next(); err == nil {
+			err = writePcap(file, list)
+		}
 	default:
 		err = t.show(form == "text")
 	}

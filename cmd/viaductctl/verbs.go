@@ -44,7 +44,7 @@ var verbs = map[string]*verb{
 	"status": {"", 0, 0, "tell version, addresses, state and uptime", "see", 0, method("status")},
 
 	"top": {"", 0, 0, "watch rates, shards and destinations, and act on these", "see", 0, nil},
-	"trace": {"[on|off|state|show|text|live] [filter ...]", 0, 16,
+	"trace": {"[on|off|state|show|text|live|pcap FILE] [filter ...]", 0, 16,
 		"draw the calls that were traced, or trace", "see", 0, nil},
 
 	"drain": {"set uri|duid|all", 2, 2, "give a destination no new calls", "steer", 0,
