@@ -230,13 +230,16 @@ func end(m *traced, addr string) string {
 	return addr
 }
 
+// zone is the one that times are shown in.
+var zone = time.Local
+
 // clock is the local time of day.
 func clock(at string) string {
 	t, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil {
 		return at
 	}
-	return t.Local().Format("15:04:05.000000")
+	return t.In(zone).Format("15:04:05.000000")
 }
 
 // here stands for all our listeners in a picture.

@@ -7,9 +7,9 @@ import (
 )
 
 func TestLadder(t *testing.T) {
-	was := time.Local
-	time.Local = time.UTC
-	defer func() { time.Local = was }()
+	was := zone
+	zone = time.UTC
+	defer func() { zone = was }()
 	msg := func(ms int, direction, from, to, first string) traced {
 		return traced{At: time.UnixMilli(int64(ms)).UTC().Format(time.RFC3339Nano), Direction: direction, Transport: "UDP",
 			From: from, To: to, Text: first + "\r\nCall-ID: c\x1b1\r\n\r\n"}
