@@ -88,7 +88,7 @@ install-docs: ## install the documents alone
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/viaduct/docs/sipp docs/sipp/*.xml
 
 .PHONY: deb
-deb: build man ## make a Debian package of it, bin/viaduct_VERSION_ARCH.deb
+deb: build man ## make a Debian package of it, bin/viaduct_VERSION_ARCH.deb (MAINTAINER="Name <address>")
 	@packaging/deb.sh
 
 .PHONY: clean

@@ -8,6 +8,8 @@ version=$(bin/viaduct -V | sed -n 's/^version: viaduct \([0-9.]*\) .*/\1/p')
 # The time of the last commit: the same source makes the same package.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
+# Who makes the package should say so; the default is an address that cannot exist.
+maintainer=${MAINTAINER:-The Viaduct authors <packages@viaduct.example>}
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 root=$stage/root
@@ -45,7 +47,7 @@ viaduct ($version) stable; urgency=medium
 
   * See CHANGELOG.md.
 
- -- $(sed -n 's/^Maintainer: //p' packaging/debian/control)  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
+ -- $maintainer  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 END
 put "$stage/changelog" /usr/share/doc/viaduct/changelog
 gzip -9n "$doc/changelog"
@@ -54,7 +56,7 @@ rm -f "$doc/LICENSE" # it is in copyright
 
 mkdir -p "$root/DEBIAN"
 size=$(du -k -s --apparent-size "$root" | cut -f1)
-sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/" packaging/debian/control >"$root/DEBIAN/control"
+sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/; s|@MAINTAINER@|$maintainer|" packaging/debian/control >"$root/DEBIAN/control"
 printf '%s\n' /etc/viaduct/viaduct.cfg /etc/viaduct/dispatcher.list >"$root/DEBIAN/conffiles"
 for script in postinst prerm postrm; do
 	install -m 0755 "packaging/debian/$script" "$root/DEBIAN/$script"

@@ -76,13 +76,19 @@ func (s *Server) each(f func(w *worker, tx *txn.Tx) bool) error {
 			return errBusy
 		}
 	}
+	err := allDone(done, len(*all))
+	given.Store(err != nil)
+	return err
+}
+
+// allDone waits until so many shards are done, for visitWait at most.
+func allDone(done <-chan struct{}, shards int) error {
 	limit := time.NewTimer(visitWait)
 	defer limit.Stop()
-	for range *all {
+	for range shards {
 		select {
 		case <-done:
 		case <-limit.C:
-			given.Store(true)
 			return errBusy
 		}
 	}

@@ -118,30 +118,18 @@ func (s *Server) onShards(f func(w *worker)) error {
 			return errBusy
 		}
 	}
-	limit := time.NewTimer(visitWait)
-	defer limit.Stop()
-	for range *all {
-		select {
-		case <-done:
-		case <-limit.C:
-			return errBusy
-		}
-	}
-	return nil
+	return allDone(done, len(*all))
 }
 
 // Trace begins to keep the messages that pass a filter, in a ring of that many bytes on each shard,
 // trace.MinBytes at least. What was traced before is forgotten.
 func (s *Server) Trace(f *trace.Filter, bytes int) error {
 	bytes = max(bytes, trace.MinBytes)
-	err := s.onShards(func(w *worker) {
+	s.traceBytes.Store(int64(bytes)) // also if a shard is stuck: the others trace
+	return s.onShards(func(w *worker) {
 		w.traced = &tap{w: w, ring: trace.NewRing(bytes), filter: *f}
 		w.setTap(w.traced)
 	})
-	if err == nil {
-		s.traceBytes.Store(int64(bytes))
-	}
-	return err
 }
 
 // StopTrace keeps no further messages. Those that there are can be shown until the next Trace.

@@ -146,7 +146,7 @@ func (t *tracer) show(text bool) error {
 		return err
 	}
 	if t.o.json {
-		b, _ := json.MarshalIndent(list, "", "  ") // strings and numbers
+		b, _ := json.MarshalIndent(append([]traced{}, list...), "", "  ") // strings and numbers
 		_, err = t.c.out.Write(append(b, '\n'))
 		return err
 	}

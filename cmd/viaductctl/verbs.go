@@ -61,8 +61,6 @@ var verbs = map[string]*verb{
 
 	"abort": {"", 0, 0, "end the process at once, with a dump of its goroutines", "process", 0,
 		method("core.kill", "6")},
-	"restart": {"", 0, 0, "end the process at once, for a service manager that starts it again",
-		"process", 0, method("core.kill", "12")},
 	"down": {"", 0, 0, "end the process once its calls are over", "process", 0,
 		method("core.kill", "15")},
 }

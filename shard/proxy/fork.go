@@ -314,9 +314,10 @@ func (r *Request) lost(cause Cause) bool {
 // branchRoute runs the armed branch route on the branch about to be made. reply is the reply route
 // that it armed for this branch alone, or 0. Timers that it set are the whole transaction's: the
 // branches already sent follow them too, as in Kamailio 5.6. An outbound URI that it sets is
-// followed; one that it removes is followed all the same, as there.
+// followed; one that it removes is followed all the same, as there, unless the route has waited.
 func (r *Request) branchRoute() (reply int, o BranchOutcome) {
-	timers, retr, restores, dst := r.timers, r.retr, r.restores, r.dst
+	timers, retr, restores := r.timers, r.retr, r.restores
+	dst := r.core.keep(r.dst) // the route may write another one in its place first
 	r.replyBefore, r.branching = r.armed.reply, true
 	o = r.core.cfg.Script.Branch(r, int(r.armed.branch))
 	r.branching, r.core.branching = false, 0

@@ -139,12 +139,23 @@ func NonEmpty(a Arg[[]byte]) Arg[[]byte] {
 // Strict makes a an argument of which a number that is known at load and out of range is an error:
 // one that Kamailio refuses too, or with which the call makes no sense.
 func Strict[T any](a Arg[T]) Arg[T] {
+	return switched(a, func(b *Build) *bool { return &b.strict })
+}
+
+// Digits makes a an argument that also takes the text of a variable: its number, 0 if it is none.
+func Digits[T any](a Arg[T]) Arg[T] {
+	return switched(a, func(b *Build) *bool { return &b.digits })
+}
+
+// switched compiles a with one of Build's switches on.
+func switched[T any](a Arg[T], on func(b *Build) *bool) Arg[T] {
 	inner := a.at
 	a.at = func(b *Build, i int) (Input[T], bool) {
-		was := b.strict
-		b.strict = true
+		p := on(b)
+		was := *p
+		*p = true
 		in, ok := inner(b, i)
-		b.strict = was
+		*p = was
 		return in, ok
 	}
 	return a
@@ -180,19 +191,6 @@ func AsIs(n, _, _ int) (int, Result) { return n, 1 }
 
 // Instead takes another number.
 func Instead(other int) Beyond { return func(_, _, _ int) (int, Result) { return other, 1 } }
-
-// Digits makes a an argument that also takes the text of a variable: its number, 0 if it is none.
-func Digits[T any](a Arg[T]) Arg[T] {
-	inner := a.at
-	a.at = func(b *Build, i int) (Input[T], bool) {
-		was := b.digits
-		b.digits = true
-		in, ok := inner(b, i)
-		b.digits = was
-		return in, ok
-	}
-	return a
-}
 
 // Int is a number from min to max. It may stand in quotes. With a variable that holds a text, also
 // one of digits, or nothing, the call is -1, as in Kamailio (but see Digits). A number that is
