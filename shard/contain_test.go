@@ -80,6 +80,7 @@ func (f *flow) again(a *txtar.Archive) {
 	f.point, f.refuse, f.failures, f.timeless, f.branches = nil, nil, nil, true, nil
 	clear(f.lastTo)
 	f.sent, f.all, f.arrived = nil, nil, nil
+	f.logged() // what the play before has left there
 	f.w.slab.Refuse(-1)
 	f.w.count[CountPanics] = 0
 	f.names.waiting, f.names.names = nil, nil

@@ -58,11 +58,14 @@ import (
 //	icmp ADDRESS                    the last datagram sent to ADDRESS comes back as port unreachable
 //	out TO [noconnect] [close] [+TIME]  what must leave next, what it asks of its stream, and when
 //	                                    since the last step that was no out
+//	logged                          the lines that the program has logged since the last such step;
+//	                                a timestamp is written T
 //	silence                         nothing left since (written by hand where it is the point)
 //
 // Branches of ours are written {B1}, {B2}… in the order they appear, in both
-// directions, and From tags of ours {tag}. With -update the out steps are written anew: review the diff.
-var update = flag.Bool("update", false, "rewrite the out steps of testdata/flows")
+// directions, and From tags of ours {tag}. With -update the out and logged steps are written anew: review
+// the diff.
+var update = flag.Bool("update", false, "rewrite the out and logged steps of testdata/flows")
 
 // flowListBytes is the size of the destination blocklist, which each new flow clears and each restart
 // walks: room for 255 entries.
@@ -800,6 +803,16 @@ func (f *flow) play(a *txtar.Archive, compare bool) *txtar.Archive {
 				t.Errorf("left where nothing should: to %s\n%s", f.sent[0].to, f.sent[0].bytes)
 			}
 			out.Files = append(out.Files, s)
+		case "logged":
+			if !compare {
+				continue
+			}
+			flush()
+			lines := f.logged()
+			if !*update && lines != string(s.Data) {
+				t.Errorf("logged:\n%swant:\n%s", lines, s.Data)
+			}
+			out.Files = append(out.Files, txtar.File{Name: s.Name, Data: []byte(lines)})
 		case "out":
 			if *update || !compare {
 				continue
@@ -828,6 +841,24 @@ func (f *flow) play(a *txtar.Archive, compare bool) *txtar.Archive {
 	flush()
 	return out
 }
+
+// logged takes the lines that the program has logged.
+func (f *flow) logged() string {
+	var b strings.Builder
+	for {
+		select {
+		case l := <-f.w.shared.lines:
+			if l.ofProgram {
+				b.WriteString(timestamp.ReplaceAllString(l.text, "timestamp=T") + "\n")
+			}
+			continue
+		default:
+		}
+		return b.String()
+	}
+}
+
+var timestamp = regexp.MustCompile("timestamp=[0-9]+")
 
 // possible tells whether an answer has something to answer, and a question to look at is there.
 func (f *flow) possible(step string) bool {

@@ -63,7 +63,7 @@ func (f *flow) playKilled(a *txtar.Archive) {
 	for _, s := range a.Files {
 		kind, rest, _ := strings.Cut(s.Name, " ")
 		switch kind {
-		case "config", "targets", "names", "silence", "out":
+		case "config", "targets", "names", "silence", "logged", "out":
 			continue
 		}
 		for {

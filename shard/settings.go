@@ -31,6 +31,7 @@ func proxyConfig(w *worker, out txn.Sender, egress proxy.Egress, set *route.Sett
 	if w.hearsResponses() {
 		c.Responded = func(tx *txn.Tx, text []byte) { w.program.Responded(w.ctx, tx, text) }
 	}
+	w.accounting(&c)
 	if w.tracing = w.shared.LogLevel() >= levelDebug; w.tracing {
 		c.Trace = w.trace
 	}

@@ -297,7 +297,7 @@ func rehearse(t *testing.T, a *txtar.Archive) (answers map[int]nthRequest, final
 	for i, s := range a.Files {
 		words := strings.Fields(s.Name)
 		switch words[0] {
-		case "config", "targets", "silence", "out":
+		case "config", "targets", "silence", "logged", "out":
 			continue
 		case "answer":
 			key := words[1]

@@ -3,6 +3,7 @@
 package modules
 
 import (
+	"viaduct/shard/modules/acc"
 	"viaduct/shard/modules/async"
 	"viaduct/shard/modules/avpops"
 	"viaduct/shard/modules/blst"
@@ -61,6 +62,7 @@ var Pages = append([]route.Declared{route.Core()}, All...)
 
 // All are the modules, by name.
 var All = []route.Declared{
+	{Name: "acc", Define: acc.Define},
 	{Name: "async", Define: async.Define},
 	{Name: "avpops", Define: avpops.Define},
 	{Name: "blst", Define: blst.Define},

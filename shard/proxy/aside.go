@@ -18,10 +18,7 @@ type aside struct {
 // The result is valid until the next call. It is nil if nothing of the request is left. Slow path:
 // the memory for it is made at the first call.
 func (c *Core) RequestOf(tx *txn.Tx) *Request {
-	if c.aside == nil {
-		c.aside = new(aside)
-		c.aside.request.core = c
-	}
+	c.makeAside()
 	a, concluding, running := c.aside, c.concluding, c.running
 	defer func() { c.concluding, c.running = concluding, running }()
 	if c.resumeInto(&a.request, &a.m, &a.waiting, tx) {
@@ -43,6 +40,13 @@ func (c *Core) RequestOf(tx *txn.Tx) *Request {
 	return &a.request
 }
 
+func (c *Core) makeAside() {
+	if c.aside == nil {
+		c.aside = new(aside)
+		c.aside.request.core = c
+	}
+}
+
 // BestReply returns the best response of tx so far, to be read only, valid until the next call. It
 // is nil if no response came, or if the best one was made here.
 func (c *Core) BestReply(tx *txn.Tx) *parser.Message {
@@ -50,10 +54,7 @@ func (c *Core) BestReply(tx *txn.Tx) *parser.Message {
 	if kept == nil {
 		return nil
 	}
-	if c.aside == nil {
-		c.aside = new(aside)
-		c.aside.request.core = c
-	}
+	c.makeAside()
 	if c.aside.reply.Parse(kept) != parser.OK {
 		return nil
 	}

@@ -123,7 +123,8 @@ func (c *Core) final(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.
 	pending := c.undecided(tx)
 	silent := status == 408 && !tx.Invite() && !tx.Ours() // RFC 4320 §4.2: see sendBest
 	if best && !pending && !silent && c.failureRoute(tx) == 0 {
-		c.forward(tx, m, via, c.challenges(tx, status))
+		c.accountMissed(tx, br, m)
+		c.forward(tx, br, m, via, c.challenges(tx, status))
 		return
 	}
 	if best {
@@ -154,8 +155,9 @@ func (c *Core) undecided(tx *txn.Tx) bool {
 // A failure route whose relay could not send to anybody either is followed by the one it armed, as
 // if its branches had timed out.
 func (c *Core) conclude(tx *txn.Tx, br *txn.Branch) {
+	defer func() { c.missed = nil }()
 	for range maxFutileRelays {
-		if !c.runFailure(tx) {
+		if !c.runFailure(tx, br) {
 			break
 		}
 		if c.concluding != tx {
@@ -211,6 +213,7 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 				c.tracePassed(tx, m, status)
 			}
 			c.count[CountRepliesFwd]++
+			c.account(tx, c.bestBranch(tx), br, m, status)
 		}
 		return
 	}

@@ -70,6 +70,15 @@ type Config struct {
 	// Responded is told of each response that is made here and has left through tx. text is valid
 	// for the batch. nil means nobody wants to know.
 	Responded func(tx *txn.Tx, text []byte)
+	// Account is told of each final response that leaves through a transaction, of provisional ones
+	// that are passed on, and of each INVITE whose destinations have failed. What it is given is
+	// valid during the call. nil means nobody wants to know.
+	Account func(a *Accounted)
+	// AccountFlags are the message flags with which a request is kept for Account, AccountAll says
+	// that every request is, and AccountAcks that Account is told of ACKs to 2xx too. The latter
+	// needs the transactions' FindCalls.
+	AccountFlags            uint32
+	AccountAll, AccountAcks bool
 	// Program is the hash of the routing program that new requests run through.
 	Program uint64
 
@@ -186,9 +195,12 @@ type Core struct {
 	// concluding is the transaction that Finish is to conclude when the program has ended, nil if
 	// none: a CANCEL ended its last branches, or nothing could be sent.
 	concluding *txn.Tx
-	aborting   bool         // after a panic: the program is told of no response
-	dataTo     netio.Addr   // where the Data under way goes
-	lateData   atomic.Int32 // number of Data that wait for a name
+	// accounted is what Account is told of, and missed the INVITE it knows to have failed.
+	accounted Accounted
+	missed    *txn.Tx
+	aborting  bool         // after a panic: the program is told of no response
+	dataTo    netio.Addr   // where the Data under way goes
+	lateData  atomic.Int32 // number of Data that wait for a name
 }
 
 // New makes a Core. SetTable must be called before the first message.

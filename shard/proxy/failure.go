@@ -9,7 +9,9 @@ import (
 
 // runFailure runs the failure route of tx and disarms it; a route that wants to run again arms
 // itself. It reports whether the route gave the transaction an answer or new branches.
-func (c *Core) runFailure(tx *txn.Tx) bool {
+// br is the branch that ended last, nil if none did.
+func (c *Core) runFailure(tx *txn.Tx, br *txn.Branch) bool {
+	c.accountMissed(tx, br, c.atHand)
 	route := c.failureRoute(tx)
 	if route == 0 || !c.resume(tx) {
 		return false
@@ -31,6 +33,9 @@ func (c *Core) runFailure(tx *txn.Tx) bool {
 // gave the transaction an answer or new branches.
 func (c *Core) failureEnded(tx *txn.Tx, before uint8) bool {
 	r := &c.Request
+	if r.Tx == tx && c.cfg.Account != nil {
+		c.SetTxFlags(tx, r.Flags) // as they stand when the best response goes up
+	}
 	more := c.undecided(tx) || c.concluding == tx
 	switch mode := c.cfg.FailureReplies; {
 	case mode == KeepNone, mode == KeepLastLeg && more, mode == KeepEarlier && before == 0:

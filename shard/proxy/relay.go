@@ -95,6 +95,9 @@ func (r *Request) Relay() bool {
 	}
 	r.reserve()
 	ok := r.relay()
+	if !ok && r.Tx == nil && c.cfg.keepsFor(r.Flags) {
+		r.newTransaction() // for the response that the program makes, which is accounted for
+	}
 	c.tx.Reserve(false)
 	return ok
 }
@@ -410,6 +413,9 @@ func (r *Request) Forward() bool {
 	if c.tracing {
 		r.trace("sent on without a transaction", "method", string(r.M.MethodBytes()), "to",
 			AddrText(&to.Addr), "by", c.listenerName(int(to.Listener)))
+	}
+	if r.M.Method == parser.ACK {
+		r.accountAck()
 	}
 	c.count[CountForwarded]++
 	c.count[CountStateless]++

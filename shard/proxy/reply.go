@@ -32,6 +32,15 @@ func appendTag(b []byte, m *parser.Message) []byte {
 	return b
 }
 
+// AppendOwnTag appends the To tag of a response that is made here: that of the request, if it has
+// one.
+func (r *Request) AppendOwnTag(b []byte) []byte {
+	if to, reason := r.M.To(); reason == parser.OK && !to.Tag.Empty() {
+		return append(b, to.Tag.Of(r.M.Raw)...)
+	}
+	return appendTag(b, r.M)
+}
+
 // AcksOurReply reports whether m is an ACK to a 2xx that a transaction made here and repeats, or to
 // a response made here without a transaction. Such an ACK is absorbed.
 func (c *Core) AcksOurReply(m *parser.Message) bool {
@@ -104,7 +113,7 @@ func (r *Request) send(code int, reason, header string) bool {
 			// the program answered while branches were under way
 			c.tx.CancelOthers(tx, nil, c.localReason(code))
 		}
-		c.responded(tx, code, before, b)
+		c.responded(r, tx, code, before, b)
 		return true
 	}
 	c.countStateless(code)
@@ -282,7 +291,7 @@ func (c *Core) replyLike(tx *txn.Tx, m *parser.Message, code int, reason, header
 	if !c.tx.Answer(tx, code, c.segs[:1]) {
 		return false
 	}
-	c.responded(tx, code, before, b)
+	c.responded(nil, tx, code, before, b)
 	return true
 }
 

@@ -96,7 +96,9 @@ func (c *Core) ForgetTx(tx *txn.Tx) bool {
 
 // responded tells the program of a response made here, in text, that has left through tx. A 100
 // that is repeated is none.
-func (c *Core) responded(tx *txn.Tx, code, before int, text []byte) {
+// r is the request, if it is at hand.
+func (c *Core) responded(r *Request, tx *txn.Tx, code, before int, text []byte) {
+	c.accountOwn(r, tx, code, text)
 	if c.cfg.Responded != nil && !c.aborting && !tx.Ours() && (code != 100 || before == 0) {
 		c.cfg.Responded(tx, text)
 	}

@@ -174,7 +174,7 @@ func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser
 	case status == 100 && !c.tx.Relays100():
 		return // the reply route has made a 100 of it, which is hop by hop (§16.7 step 5)
 	}
-	c.forward(tx, m, via, nil)
+	c.forward(tx, br, m, via, nil)
 	if status >= 200 && tx.Invite() {
 		// §16.7 step 10: the other branches are not needed any more.
 		if c.tracing && tx.Live() > 1 {
@@ -185,8 +185,8 @@ func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser
 	}
 }
 
-// forward sends m upstream without our Via, with the rows more at the end of its headers.
-func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []byte) {
+// forward sends m, which br received, upstream without our Via, with the rows more at the end of its headers.
+func (c *Core) forward(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via, more []byte) {
 	switch {
 	case tx.Ours():
 		c.finish(tx, m)
@@ -215,6 +215,7 @@ func (c *Core) forward(tx *txn.Tx, m *parser.Message, via *parser.Via, more []by
 			c.tracePassed(tx, m, status)
 		}
 		c.count[CountRepliesFwd]++
+		c.account(tx, br, br, m, status)
 	}
 }
 

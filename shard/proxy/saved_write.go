@@ -31,7 +31,7 @@ func (r *Request) save() bool {
 // kept reports whether something will need the request later.
 func (r *Request) kept() bool {
 	return r.ours() || r.armed.failure|r.armed.reply != 0 || r.armed.lost != 0 ||
-		r.core.cfg.OnsendRequests ||
+		r.core.cfg.OnsendRequests || r.core.cfg.keepsFor(r.Flags) ||
 		r.timers != (finalTimers{}) || r.retr != (retransmits{}) || r.restores != 0 ||
 		r.switches&keptSwitches != 0 || r.leave.reply != nil
 }

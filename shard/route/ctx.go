@@ -19,13 +19,14 @@ type run struct {
 	buf []byte // the scratch room
 	// temps are the numbers and texts that a statement keeps from one of its steps to the next.
 	// Those of the current route begin at base.
-	temps  []Value
-	frames []frame // of the routes around this one
-	vars   []variable
-	dirty  []int32 // the vars set in this run, by number
-	atEnd  []func(c *Ctx)
-	kept   *Kept
-	answer *ask.Answer // the answer for the next step, nil if there is none
+	temps     []Value
+	frames    []frame // of the routes around this one
+	vars      []variable
+	dirty     []int32 // the vars set in this run, by number
+	atEnd     []func(c *Ctx)
+	kept      *Kept
+	otherKept *Kept       // those of the transaction that is accounted for, if it is another one
+	answer    *ask.Answer // the answer for the next step, nil if there is none
 
 	ruri, duri uriCache
 	huri       parser.URI // the URI of From or To, parsed last

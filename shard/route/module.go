@@ -52,10 +52,12 @@ type Module struct {
 	own      []*OwnRoute
 	stray    OwnRoute // see StrayReplyRoute; without a name there is none
 	// responded is the event of RunsOnResponses, nil if there is none.
-	responded *Event
-	senders   []*Sender
-	http      *httpService
-	begins    map[string]Value // the initial values of $var
+	responded  *Event
+	accounting *Accounting         // see Accounts
+	compiles   []func(b *VarBuild) // see Compiles
+	senders    []*Sender
+	http       *httpService
+	begins     map[string]Value // the initial values of $var
 	// namesRoutes says that the module looks up routes by name
 	namesRoutes bool
 	tracing         // see trace.go
@@ -346,6 +348,12 @@ func (cc *compiler) readyAll() {
 		}
 		if m.responded != nil {
 			cc.prog.responded = m.responded
+		}
+		if m.accounting != nil {
+			cc.prog.accounting = m.accounting
+		}
+		for _, f := range m.compiles {
+			f(&VarBuild{cc: cc, pos: l.Pos, name: "module " + l.Name})
 		}
 		for _, s := range m.senders {
 			s.prog = cc.prog

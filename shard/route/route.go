@@ -113,6 +113,7 @@ type Program struct {
 	replies      []*routeCode // onreply_route[NAME]
 	strayReply   *routeCode   // see Module.StrayReplyRoute
 	responded    *Event       // see Module.RunsOnResponses
+	accounting   *Accounting  // see Module.Accounts
 	coreReply    *routeCode   // the unnamed reply route, nil if there is none
 	onsend       *routeCode   // nil if there is none
 	routes       []*routeCode

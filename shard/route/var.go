@@ -196,6 +196,37 @@ func (b *VarBuild) Variable(s string) func(c *Ctx) Value {
 	return f.only().value()
 }
 
+// VariableLen returns how long the variable at the beginning of s is: $name, $name(inner) or $(…).
+// It returns 0 if s begins with none.
+func VariableLen(s string) int {
+	if s == "" || s[0] != '$' {
+		return 0
+	}
+	n := 1
+	for n < len(s) && (s[n]|0x20 >= 'a' && s[n]|0x20 <= 'z' || s[n] == '_' ||
+		n > 1 && s[n] >= '0' && s[n] <= '9') {
+		n++
+	}
+	if n < len(s) && s[n] == '(' {
+		open := 0
+		for i := n; i < len(s); i++ {
+			switch s[i] {
+			case '(':
+				open++
+			case ')':
+				if open--; open == 0 {
+					return i + 1
+				}
+			}
+		}
+		return 0
+	}
+	if n == 1 {
+		return 0
+	}
+	return n
+}
+
 // Template is a text of the file that may hold variables.
 type Template struct {
 	f    *format

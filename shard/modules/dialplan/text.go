@@ -87,7 +87,7 @@ func replacement(s string, vars variables) (t text, err error) {
 			i++
 			t = t.add('$')
 		case s[i] == '$':
-			n := variableLen(s[i:])
+			n := route.VariableLen(s[i:])
 			if n == 0 {
 				return nil, fmt.Errorf("repl_exp is %q, and there is no variable at %q: write \\$ "+
 					"for the character", s, s[i:])
@@ -105,7 +105,7 @@ func replacement(s string, vars variables) (t text, err error) {
 func dynamic(s string, vars variables) (t text) {
 	for i := 0; i < len(s); i++ {
 		if n := 0; s[i] == '$' {
-			if n = variableLen(s[i:]); n > 0 {
+			if n = route.VariableLen(s[i:]); n > 0 {
 				t = append(t, piece{v: vars.named(s[i : i+n]), group: -1})
 				i += n - 1
 				continue
@@ -114,34 +114,6 @@ func dynamic(s string, vars variables) (t text) {
 		t = t.add(s[i])
 	}
 	return t
-}
-
-// variableLen is how long the variable at the beginning of s is: $name, $name(inner) or $(…). 0: it
-// is none.
-func variableLen(s string) int {
-	n := 1
-	for n < len(s) && (s[n]|0x20 >= 'a' && s[n]|0x20 <= 'z' || s[n] == '_' ||
-		n > 1 && s[n] >= '0' && s[n] <= '9') {
-		n++
-	}
-	if n < len(s) && s[n] == '(' {
-		open := 0
-		for i := n; i < len(s); i++ {
-			switch s[i] {
-			case '(':
-				open++
-			case ')':
-				if open--; open == 0 {
-					return i + 1
-				}
-			}
-		}
-		return 0
-	}
-	if n == 1 {
-		return 0
-	}
-	return n
 }
 
 // within tells whether the groups are those of an expression.

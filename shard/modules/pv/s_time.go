@@ -21,6 +21,11 @@ func ftime(c *route.Ctx, v route.Value, format []byte) route.Value {
 	return c.Built(strftime(out, string(format), time.Unix(n.N, 0), 0))
 }
 
+// Strftime appends a time as strftime(3) does in the locale C.
+func Strftime(dst []byte, format string, t time.Time) []byte {
+	return strftime(dst, format, t, 0)
+}
+
 // strftime appends t. A format may hold others, such as %T, one level deep.
 func strftime(dst []byte, format string, t time.Time, depth int) []byte {
 	for i := 0; i < len(format); i++ {
