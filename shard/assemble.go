@@ -53,6 +53,7 @@ func (w *worker) assemble(out txn.Sender, egress proxy.Egress, set *route.Settin
 	}
 	w.forwards = w.program.UsesForward()
 	w.arm(w.program)
+	w.setTap()
 	if w.number == probingShard {
 		w.shared.probing.Store(w)
 	}

@@ -39,7 +39,8 @@ type worker struct {
 	aliases        bool              // tcp_accept_aliases, and there is conns
 	acceptControl  bool              // accept_ctrl_chars
 	outlet         *outlet           // what messages leave by; a test may have another Sender
-	tap, traced    *tap              // what keeps messages, nil if nobody traces; what kept some last
+	tap, traced    *tap              // what messages go to, nil if nobody wants them; what kept some
+	tracesOn       bool              // an operator traces
 	out            txn.Sender
 	arena          *shm.Arena
 	slab           *shm.Slab

@@ -208,6 +208,7 @@ func (w *worker) take(g *generation) {
 	if moved || w.program != g.program || w.settings != g.settings {
 		w.program = g.program
 		w.arm(g.program)
+		w.setTap()
 		w.forwards = w.forwards || g.program.UsesForward()
 		w.configure(g.settings)
 		w.takeTables(w.shared.tablesVersion.Load())

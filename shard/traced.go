@@ -17,14 +17,16 @@ import (
 // ring of its own, from the moment that somebody asks for them. Until then a message costs four
 // branches that always go the same way.
 
-// tap is where a shard's messages are kept.
+// tap is where a shard's messages are kept, and shown to the modules of the program that want to
+// see them.
 type tap struct {
-	w      *worker
-	ring   *trace.Ring
-	filter trace.Filter
-	m      parser.Message // of those that the filter reads
-	leaves trace.Message  // the one being sent
-	begun  bool
+	w       *worker
+	ring    *trace.Ring // nil if no operator traces
+	filter  trace.Filter
+	mirrors []func(c *route.Ctx, m *trace.Message)
+	m       parser.Message // of those that the filter reads
+	leaves  trace.Message  // the one being sent
+	begun   bool
 }
 
 // came keeps a message that was received.
@@ -61,9 +63,12 @@ func (t *tap) end() {
 func (t *tap) abandon() { t.begun = false }
 
 func (t *tap) put(m *trace.Message) {
-	if t.passes(&t.filter, m) {
+	if t.ring != nil && t.passes(&t.filter, m) {
 		m.At = time.Now().UnixNano()
 		t.ring.Put(m)
+	}
+	for _, f := range t.mirrors {
+		f(t.w.ctx, m)
 	}
 }
 
@@ -128,16 +133,26 @@ func (s *Server) Trace(f *trace.Filter, bytes int) error {
 	s.traceBytes.Store(int64(bytes)) // also if a shard is stuck: the others trace
 	return s.onShards(func(w *worker) {
 		w.traced = &tap{w: w, ring: trace.NewRing(bytes), filter: *f}
-		w.setTap(w.traced)
+		w.tracesOn = true
+		w.setTap()
 	})
 }
 
 // StopTrace keeps no further messages. Those that there are can be shown until the next Trace.
 func (s *Server) StopTrace() error {
-	return s.onShards(func(w *worker) { w.setTap(nil) })
+	return s.onShards(func(w *worker) { w.tracesOn = false; w.setTap() })
 }
 
-func (w *worker) setTap(t *tap) {
+// setTap makes messages go where an operator and the program want to have them.
+func (w *worker) setTap() {
+	t := &tap{w: w}
+	if w.tracesOn {
+		t = w.traced
+	}
+	t.mirrors = w.program.Mirrors()
+	if !w.tracesOn && len(t.mirrors) == 0 {
+		t = nil
+	}
 	w.tap = t
 	if w.outlet != nil {
 		w.outlet.tap = t
@@ -149,7 +164,7 @@ func (s *Server) TraceState() (state TraceState, err error) {
 	var on, kept, seen atomic.Int64
 	var filter atomic.Pointer[string]
 	err = s.onShards(func(w *worker) {
-		if w.tap != nil {
+		if w.tracesOn {
 			on.Add(1)
 		}
 		if t := w.traced; t != nil {

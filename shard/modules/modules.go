@@ -38,6 +38,7 @@ import (
 	"viaduct/shard/modules/rtimer"
 	"viaduct/shard/modules/sanity"
 	"viaduct/shard/modules/sdpops"
+	"viaduct/shard/modules/siptrace"
 	"viaduct/shard/modules/siputils"
 	"viaduct/shard/modules/sl"
 	"viaduct/shard/modules/statistics"
@@ -104,6 +105,7 @@ var All = []route.Declared{
 	{Name: "sanity", Define: sanity.Define},
 	{Name: "sctp", Define: idle.SCTP},
 	{Name: "sdpops", Define: sdpops.Define},
+	{Name: "siptrace", Define: siptrace.Define},
 	{Name: "siputils", Define: siputils.Define},
 	{Name: "sl", Define: sl.Define},
 	{Name: "snmpstats", Define: idle.SNMPStats},

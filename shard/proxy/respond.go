@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"viaduct/netio"
 	"viaduct/parser"
 	"viaduct/shard/txn"
 )
@@ -102,6 +103,12 @@ func (c *Core) responded(r *Request, tx *txn.Tx, code, before int, text []byte) 
 	if c.cfg.Responded != nil && !c.aborting && !tx.Ours() && (code != 100 || before == 0) {
 		c.cfg.Responded(tx, text)
 	}
+}
+
+// BeginCopy begins on m, a copy of a response, for a program that only reads it.
+func (p *Reply) BeginCopy(c *Core, m *parser.Message, src *netio.Addr) {
+	p.core = c
+	p.Begin(m, src, 0)
 }
 
 // BeginOf begins on m, a response that was made here and has left through tx, for a program that

@@ -185,8 +185,10 @@ func (c *Core) passed(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser
 	}
 }
 
-// forward sends m, which br received, upstream without our Via, with the rows more at the end of its headers.
-func (c *Core) forward(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via, more []byte) {
+// forward sends m, which br received, upstream without our Via, with the rows more at the end of
+// its headers.
+func (c *Core) forward(tx *txn.Tx, br *txn.Branch, m *parser.Message, via *parser.Via,
+	more []byte) {
 	switch {
 	case tx.Ours():
 		c.finish(tx, m)

@@ -10,6 +10,7 @@ import (
 
 	"viaduct/shard/route/command"
 	"viaduct/shard/route/syntax"
+	"viaduct/shard/trace"
 )
 
 // Declared is one module in the list that Load is given: its name in loadmodule, and the function
@@ -53,6 +54,7 @@ type Module struct {
 	stray    OwnRoute // see StrayReplyRoute; without a name there is none
 	// responded is the event of RunsOnResponses, nil if there is none.
 	responded  *Event
+	mirrors    []func(c *Ctx, x *trace.Message)
 	accounting *Accounting         // see Accounts
 	compiles   []func(b *VarBuild) // see Compiles
 	senders    []*Sender
@@ -349,6 +351,7 @@ func (cc *compiler) readyAll() {
 		if m.responded != nil {
 			cc.prog.responded = m.responded
 		}
+		cc.prog.mirrors = append(cc.prog.mirrors, m.mirrors...)
 		if m.accounting != nil {
 			cc.prog.accounting = m.accounting
 		}

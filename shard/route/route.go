@@ -16,6 +16,7 @@ package route
 import (
 	"viaduct/shard/blocklist"
 	"viaduct/shard/proxy"
+	"viaduct/shard/trace"
 	"viaduct/shard/txn"
 )
 
@@ -110,12 +111,13 @@ type Program struct {
 	failures     []*routeCode
 	lost         []*routeCode // event_route[tm:branch-failure:NAME]
 	branches     []*routeCode
-	replies      []*routeCode // onreply_route[NAME]
-	strayReply   *routeCode   // see Module.StrayReplyRoute
-	responded    *Event       // see Module.RunsOnResponses
-	accounting   *Accounting  // see Module.Accounts
-	coreReply    *routeCode   // the unnamed reply route, nil if there is none
-	onsend       *routeCode   // nil if there is none
+	replies      []*routeCode                     // onreply_route[NAME]
+	strayReply   *routeCode                       // see Module.StrayReplyRoute
+	responded    *Event                           // see Module.RunsOnResponses
+	accounting   *Accounting                      // see Module.Accounts
+	mirrors      []func(c *Ctx, x *trace.Message) // see Module.Mirrors
+	coreReply    *routeCode                       // the unnamed reply route, nil if there is none
+	onsend       *routeCode                       // nil if there is none
 	routes       []*routeCode
 	byName       map[string]*routeCode // route[NAME], if a call computes its name
 	namesRoutes  bool                  // a call computes its name

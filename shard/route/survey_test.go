@@ -24,7 +24,7 @@ request_route {
 	save("location");
 	lookup($dbr(a=>b));
 	sl_send_reply("200", "OK $hep(x)");
-	acc_log_request("$xavu(a) $msrp(b)");
+	acc_db_request("$xavu(a) $msrp(b)");
 }
 route[A] { lookup("location"); }
 `)
@@ -42,9 +42,9 @@ route[A] { lookup("location"); }
 		return lines
 	}
 	got := strings.Join(show(s.Uses(Missing)), "\n")
-	want := `accounting: function acc_log_request 9:2
+	want := `accounting: function acc_db_request 9:2
 databases: variable $dbr 7:9
-msrp: variable $msrp 9:18
+msrp: variable $msrp 9:17
 registrar and location: module registrar 1:12
 registrar and location: parameter max_contacts 3:23
 registrar and location: function lookup 7:2 11:12
