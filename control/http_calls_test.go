@@ -157,7 +157,8 @@ func TestRoles(t *testing.T) {
 		"cfg.set_now_string", "cfg.seti", "cfg.sets", "core.kill", "core.reload",
 		"dispatcher.reload", "dns.delete", "dns.delete_all", "dst_blocklist.add",
 		"dst_blocklist.delete", "dst_blocklist.delete_all", "dst_blocklist.stats_get",
-		"tls.reload", "tm.cancel", "viaduct.config", "viaduct.drop", "viaduct.snapshot",
+		"tls.reload", "tm.cancel", "tm.t_uac_start", "tm.t_uac_wait", "tm.t_uac_wait_block",
+		"viaduct.config", "viaduct.drop", "viaduct.message", "viaduct.snapshot",
 		"viaduct.trace_start", "viaduct.trace_stop", "viaduct.traced")
 	for _, name := range r.Names() {
 		if reading[name] == writing[name] {

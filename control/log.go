@@ -51,6 +51,10 @@ type LogConfig struct {
 	Debug    int    // Kamailio's level, see SlogLevel
 	Ident    string // name in syslog; "" is viaduct
 	Facility string // LOG_DAEMON, LOG_LOCAL0 …; "" is LOG_DAEMON
+	// Form is how lines are written and where they go. To is where LogRFC5424 sends them by UDP, ""
+	// for the local daemon.
+	Form LogForm
+	To   string
 }
 
 // Log is the process's log: the embedded Logger for lines that the level may hold back, Always for
@@ -80,52 +84,93 @@ func OpenLog(c LogConfig) (*Log, error) {
 		queue: make(chan logLine, logQueueLines), stop: make(chan struct{}),
 		done: make(chan struct{}),
 	}
-	if c.Stderr {
-		s.write = func(_ severity, line []byte) error {
-			_, err := os.Stderr.Write(line)
-			return err
+	form := c.Form
+	if form == LogDefault {
+		form = LogSyslog
+		if c.Stderr {
+			form = LogText
 		}
-	} else {
-		facility, ident := syslog.LOG_DAEMON, c.Ident
-		if c.Facility != "" {
-			known := false
-			if facility, known = facilities[c.Facility]; !known {
-				return nil, fmt.Errorf("unknown log facility %s (syslog(3) names LOG_DAEMON, "+
-					"LOG_LOCAL0 …)", c.Facility)
-			}
-		}
-		if ident == "" {
-			ident = "viaduct"
-		}
-		w, err := syslog.New(facility|syslog.LOG_INFO, ident)
-		if err != nil {
-			return nil, fmt.Errorf("cannot reach syslog (%w): log to standard error with -E", err)
-		}
-		s.write = func(sev severity, line []byte) error {
-			text := string(bytes.TrimRight(line, "\n"))
-			switch sev {
-			case sevError:
-				return w.Err(text)
-			case sevWarning:
-				return w.Warning(text)
-			case sevNotice:
-				return w.Notice(text)
-			case sevInfo:
-				return w.Info(text)
-			}
-			return w.Debug(text)
-		}
+	}
+	if err := s.open(form, &c); err != nil {
+		return nil, err
 	}
 	go s.run()
 	l := &Log{sink: s}
 	l.SetDebug(c.Debug)
-	l.Logger = slog.New(newHandler(s, &l.level, c.Stderr))
-	l.Always = slog.New(newHandler(s, slog.LevelDebug, c.Stderr))
+	make := func(level slog.Leveler) *slog.Logger {
+		if form == LogJournald {
+			return slog.New(&journalHandler{sink: s, ident: c.Ident, level: level})
+		}
+		return slog.New(newHandler(s, level, form))
+	}
+	l.Logger, l.Always = make(&l.level), make(slog.LevelDebug)
 	return l, nil
 }
 
+// open sets where lines of a form go, and the name they have there.
+func (s *sink) open(form LogForm, c *LogConfig) error {
+	if c.Ident == "" {
+		c.Ident = "viaduct"
+	}
+	s.form, s.ident = form, c.Ident
+	if form.Stderr() {
+		s.write = func(_ severity, line []byte) error {
+			_, err := os.Stderr.Write(line)
+			return err
+		}
+		return nil
+	}
+	facility := syslog.LOG_DAEMON
+	if c.Facility != "" {
+		known := false
+		if facility, known = facilities[c.Facility]; !known {
+			return fmt.Errorf("unknown log facility %s (syslog(3) names LOG_DAEMON, LOG_LOCAL0 …)",
+				c.Facility)
+		}
+	}
+	switch form {
+	case LogJournald:
+		write, err := dialLog("unixgram", journal)
+		if err != nil {
+			return fmt.Errorf("cannot reach journald (%w): log to standard error with -E", err)
+		}
+		s.write = func(_ severity, line []byte) error { return write(line) }
+		return nil
+	case LogRFC5424:
+		network, to := "unixgram", localSyslog
+		if c.To != "" {
+			network, to = "udp", c.To
+		}
+		write, err := dialLog(network, to)
+		if err != nil {
+			return fmt.Errorf("cannot reach syslog (%w): log to standard error with -E", err)
+		}
+		s.write = rfc5424(facility, c.Ident, write)
+		return nil
+	}
+	w, err := syslog.New(facility|syslog.LOG_INFO, c.Ident)
+	if err != nil {
+		return fmt.Errorf("cannot reach syslog (%w): log to standard error with -E", err)
+	}
+	s.write = func(sev severity, line []byte) error {
+		text := string(bytes.TrimRight(line, "\n"))
+		switch sev {
+		case sevError:
+			return w.Err(text)
+		case sevWarning:
+			return w.Warning(text)
+		case sevNotice:
+			return w.Notice(text)
+		case sevInfo:
+			return w.Info(text)
+		}
+		return w.Debug(text)
+	}
+	return nil
+}
+
 // Raw writes one line to the log as it is, without time or level. It is for machine-readable lines.
-func (l *Log) Raw(line []byte) { l.sink.put(sevInfo, append(bytes.Clone(line), '\n')) }
+func (l *Log) Raw(line []byte) { l.sink.put(sevInfo, l.sink.plain(sevInfo, line)) }
 
 // Lost returns the number of lines dropped because the place they go to was too slow or did not
 // take them: a full disk, a pipe that nobody reads any more, a syslog that went away.
@@ -175,6 +220,8 @@ type logLine struct {
 // there.
 type sink struct {
 	write   func(severity, []byte) error
+	form    LogForm
+	ident   string // its name there
 	history history
 	queue   chan logLine
 	lost    atomic.Uint64 // written by put and run, read by run and Lost
@@ -196,7 +243,7 @@ func (s *sink) run() {
 	var told uint64
 	emit := func(l logLine) {
 		if l.severity <= sevWarning {
-			s.history.keep(l.text)
+			s.history.keep(s.shown(l.text))
 		}
 		if !s.line(l) {
 			s.lost.Add(1)
@@ -204,9 +251,7 @@ func (s *sink) run() {
 		}
 		// Reported when lines get through again: before that this line would be lost too.
 		if n := s.lost.Load(); n != told &&
-			s.line(logLine{sevWarning,
-				fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d\n", n-told,
-					n)}) {
+			s.line(logLine{sevWarning, s.plain(sevWarning, s.lostLine(n-told, n))}) {
 			told = n
 		}
 	}
@@ -225,6 +270,34 @@ func (s *sink) run() {
 			}
 		}
 	}
+}
+
+// lostLine tells how many lines were lost.
+func (s *sink) lostLine(lines, total uint64) []byte {
+	if s.form == LogJSON {
+		return fmt.Appendf(nil, `{"level":"WARN","msg":"log lines lost","lines":%d,"total":%d}`, lines,
+			total)
+	}
+	return fmt.Appendf(nil, "level=WARN msg=\"log lines lost\" lines=%d total=%d", lines, total)
+}
+
+// plain is a line that is no record, as the place takes it.
+func (s *sink) plain(sev severity, line []byte) []byte {
+	if s.form == LogJournald {
+		b := appendField(nil, "MESSAGE", string(line))
+		b = appendField(b, "PRIORITY", fmt.Sprint(int(priorities[sev])))
+		return appendField(b, "SYSLOG_IDENTIFIER", s.ident)
+	}
+	return append(bytes.Clone(line), '\n')
+}
+
+// shown is a line as an operator reads it.
+func (s *sink) shown(text []byte) []byte {
+	if s.form == LogJournald {
+		message, _, _ := bytes.Cut(bytes.TrimPrefix(text, []byte("MESSAGE=")), []byte("\n"))
+		return message
+	}
+	return text
 }
 
 // line writes one line. It returns false if the line could not be written; the count of lost lines
@@ -258,8 +331,8 @@ func (w sinkWriter) Write(p []byte) (int, error) {
 
 var _ io.Writer = sinkWriter{}
 
-func newHandler(s *sink, level slog.Leveler, withTime bool) slog.Handler {
-	h := &handler{level: level}
+func newHandler(s *sink, level slog.Leveler, form LogForm) slog.Handler {
+	h, withTime := &handler{level: level}, form.Stderr()
 	opt := &slog.HandlerOptions{Level: slog.LevelDebug,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) > 0 {
@@ -274,7 +347,11 @@ func newHandler(s *sink, level slog.Leveler, withTime bool) slog.Handler {
 			return a
 		}}
 	for sev := range severities {
-		h.by[sev] = slog.NewTextHandler(sinkWriter{s, sev}, opt)
+		if form == LogJSON {
+			h.by[sev] = slog.NewJSONHandler(sinkWriter{s, sev}, opt)
+		} else {
+			h.by[sev] = slog.NewTextHandler(sinkWriter{s, sev}, opt)
+		}
 	}
 	return h
 }

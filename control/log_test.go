@@ -34,8 +34,8 @@ func testLog(debug int, withTime bool, write func(severity, []byte) error) *Log 
 	}
 	go s.run()
 	return &Log{
-		Logger: slog.New(newHandler(s, SlogLevel(debug), withTime)),
-		Always: slog.New(newHandler(s, slog.LevelDebug, withTime)), sink: s,
+		Logger: slog.New(newHandler(s, SlogLevel(debug), formOf(withTime))),
+		Always: slog.New(newHandler(s, slog.LevelDebug, formOf(withTime))), sink: s,
 	}
 }
 
@@ -175,4 +175,11 @@ func TestHistory(t *testing.T) {
 	if len(all) != historyLines || !strings.HasPrefix(all[0], "msg=www") || len(all[0]) != historyLineBytes {
 		t.Errorf("%d lines; the first has %d bytes: %.40q", len(all), len(all[0]), all[0])
 	}
+}
+
+func formOf(withTime bool) LogForm {
+	if withTime {
+		return LogText
+	}
+	return LogSyslog
 }

@@ -74,6 +74,16 @@ type Transactions struct {
 	// Cancel cancels an INVITE transaction. It returns how many branches were under way, and false if
 	// there is no such transaction without a final response.
 	Cancel func(callID string, cseq uint32) (branches int, found bool, err error)
+	// Send sends a request. With wait it returns the final response, else as soon as the request is
+	// on its way. A *Fault as the error says what is wrong with it.
+	Send func(x *Sending, wait bool) (code int, reason string, err error)
+}
+
+// Sending is a request that a command sends.
+type Sending struct {
+	Method, URI     string
+	NextHop, Socket string // "" leaves them to the server
+	Rows, Body      string // Rows are headers, each with its line end
 }
 
 // RegisterTransactions adds the methods tm.*, in Kamailio's shapes.
@@ -106,7 +116,45 @@ func RegisterTransactions(r *RPC, t *Transactions) {
 				}
 				return []any{n, "branches remaining (waiting for timeout)"}, nil
 			}},
+		&Method{Name: "tm.t_uac_start", Help: "Sends a request, without waiting for the response.",
+			Params: sendingParams, Call: func(a Args) (any, error) {
+				_, _, err := t.Send(sendingOf(a), false)
+				return struct{}{}, err
+			}},
+		&Method{Name: "tm.t_uac_wait", Help: "Sends a request and waits for the final response.",
+			Params: sendingParams, Call: t.sendAndWait},
+		&Method{Name: "tm.t_uac_wait_block", Help: "The same as tm.t_uac_wait.",
+			Params: sendingParams, Call: t.sendAndWait},
 		&Method{Name: "tm.clean", Help: "Does nothing: no transaction outlives its time here.",
 			Call: func(Args) (any, error) { return nil, nil }},
 	)
+}
+
+// sendingParams are those of tm.t_uac_*.
+var sendingParams = []Param{{Name: "method"}, {Name: "ruri"}, {Name: "nexthop"}, {Name: "socket"},
+	{Name: "headers"}, {Name: "body", Optional: true}}
+
+// sendingOf reads them. A dot stands for nothing, and a line end of headers may be LF alone.
+func sendingOf(a Args) *Sending {
+	text := func(i int) string {
+		if i >= a.Len() || a.Text(i) == "." {
+			return ""
+		}
+		return a.Text(i)
+	}
+	rows := strings.ReplaceAll(strings.TrimRight(text(4), "\r\n"), "\r\n", "\n")
+	rows = strings.ReplaceAll(rows, "\n", "\r\n") + "\r\n"
+	return &Sending{Method: text(0), URI: text(1), NextHop: text(2), Socket: text(3), Rows: rows,
+		Body: text(5)}
+}
+
+func (t *Transactions) sendAndWait(a Args) (any, error) {
+	code, reason, err := t.Send(sendingOf(a), true)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Code int    `json:"code"`
+		Text string `json:"text"`
+	}{code, reason}, nil
 }

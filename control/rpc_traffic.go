@@ -27,6 +27,8 @@ type Traffic struct {
 	// State returns what a snapshot has of the process, by name.
 	State func() map[string]any
 	Log   *Log
+	// Message sends a text to a user or a URI, and returns the final response.
+	Message func(to, text string) (code int, reason string, err error)
 	// SnapshotDir is where snapshots go that name no file.
 	SnapshotDir string
 }
@@ -43,6 +45,10 @@ func RegisterTraffic(r *RPC, t *Traffic) {
 			Help: "Ends the calls of a Call-ID, user or URI that nobody has answered yet: their " +
 				"branches are cancelled, and their callers get 480.",
 			Params: []Param{which(false)}, Call: t.drop},
+		&Method{Name: "viaduct.message",
+			Help: "Sends a text to a URI or a user as a MESSAGE (RFC 3428). A user gets it by way " +
+				"of the routing program, as from a phone. A response of 300 or more is a fault.",
+			Params: []Param{{Name: "user|uri"}, {Name: "text"}}, Call: t.message},
 		&Method{Name: "viaduct.check",
 			Help: "Asks each shard for a sign of life; the fault names those that are stuck.",
 			Call: t.check},
@@ -86,6 +92,17 @@ func (t *Traffic) drop(a Args) (any, error) {
 	return struct {
 		Dropped int `json:"dropped"`
 	}{n}, nil
+}
+
+func (t *Traffic) message(a Args) (any, error) {
+	code, reason, err := t.Message(a.Text(0), a.Text(1))
+	switch {
+	case err != nil:
+		return nil, err
+	case code >= 300:
+		return nil, Faultf(code, "cannot message: the answer is %d %s", code, reason)
+	}
+	return fmt.Sprintf("%d %s", code, reason), nil
 }
 
 func (t *Traffic) check(Args) (any, error) {

@@ -162,7 +162,7 @@ var _ [refuseBase - dropBase - int(numReasons)]struct{}
 var _ [64 - int(countEnd)]struct{}
 var _ [96 - int(txn.CounterEnd)]struct{}
 var _ [128 - int(proxy.CounterEnd)]struct{}
-var _ [len(shm.Counters{}) - proxy.FailureCounterEnd]struct{}
+var _ [len(shm.Counters{}) - proxy.RangesEnd]struct{}
 
 var reasonNames = [...]string{
 	"truncated", "ring full", "Via not ours", "no Via left", "stray response", "stray ACK",

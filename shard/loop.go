@@ -158,6 +158,10 @@ func (w *worker) round() (whole bool) {
 	w.expireParked(w.batchAt)
 	w.probe()
 	w.flush()
+	if got > 0 {
+		took := w.clock.now() - w.batchAt
+		w.count.Observe(histogramBatch, uint64(took)/uint64(batchUnit), uint64(got))
+	}
 	w.busy = busyNext(w.busy, got)
 	if (got > 0 || w.failures.leftOut > 0) && w.onceDue == never {
 		w.noteActivity()

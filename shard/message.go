@@ -274,7 +274,16 @@ func (w *worker) decide() {
 		w.traceHere("request_route entered")
 	}
 	if w.program.PreRouting(w.ctx, r) {
+		var began int64
+		sampled := w.count[CountRequests]%programSample == 1
+		if sampled {
+			began = w.clock.now()
+		}
 		o := w.program.Request(w.ctx, r)
+		if sampled {
+			took := w.clock.now() - began
+			w.count.Observe(histogramProgram, uint64(took)/uint64(programUnit), 1)
+		}
 		w.settle(o)
 		w.program.CloseRefused(w.ctx, o)
 	} else if !w.ctx.Acted {

@@ -23,12 +23,16 @@ func (w *worker) finished(f *proxy.Finished) {
 	n := len(f.Note) + len(response)
 	g.Note, response, request = b[:len(f.Note)], b[len(f.Note):n], b[n:]
 	w.later(func(c *route.Ctx) {
+		g.M, g.Request = reparsed(&w.ourResponse, response), reparsed(&w.ourRequest, request)
+		if name, note := route.SentBy(&g); string(name) == uacName {
+			w.shared.uac.finished(note, &g)
+			return
+		}
 		p := w.programOf(g.Program)
 		if p == nil {
 			w.count[CountForeignRuns]++
 			return
 		}
-		g.M, g.Request = reparsed(&w.ourResponse, response), reparsed(&w.ourRequest, request)
 		p.Finished(c, &g)
 	})
 }

@@ -33,6 +33,7 @@ type shared struct {
 	logLevel  atomic.Int64
 	lines     chan queuedLine
 	linesLost atomic.Uint64
+	uac       uacs // requests of Send's
 	random    func() uint64
 	life      uint32                  // stands for this process in our Via branches
 	markKey   [2]uint64               // key of the marks in our Via branches

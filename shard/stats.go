@@ -3,12 +3,15 @@ package shard
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/bytebufferpool"
 
 	"viaduct/netio"
+	"viaduct/parser"
 	"viaduct/shard/proxy"
 	"viaduct/shard/route"
 	"viaduct/shard/txn"
@@ -26,6 +29,23 @@ type ShardStats struct {
 	// Refused are the requests answered with an error before the routing program saw them, by
 	// reason; those not zero.
 	Refused map[string]uint64
+	// Requests are those received, by method, and Responses by status; those not zero.
+	Requests, Responses map[string]uint64
+	// Latencies are how long things took, by the names of Latencies.
+	Latencies map[string]shm.Histogram
+}
+
+// Latencies describes the histograms of ShardStats.
+var Latencies = [...]struct {
+	Name, Help string
+	Unit       time.Duration
+	at         int
+}{
+	{"first_response", "time from sending an INVITE to the first response of its destination",
+		proxy.FirstResponseUnit, proxy.HistogramFirstResponse},
+	{"batch", "time from the beginning of the batch that a message was received in until all had " +
+		"left that the batch led to", batchUnit, histogramBatch},
+	{"program", "time that request_route ran, of one request in 16", programUnit, histogramProgram},
 }
 
 // NamedCount is one counter or gauge.
@@ -58,7 +78,8 @@ func (s *ShardStats) MarshalJSON() ([]byte, error) {
 		name   string
 		counts map[string]uint64
 	}{{"dropped", s.Dropped}, {"refused", s.Refused}, {"failed", s.Failed},
-		{"branches_failed", s.BranchesFailed}} {
+		{"branches_failed", s.BranchesFailed}, {"requests_by_method", s.Requests},
+		{"responses_by_status", s.Responses}} {
 		v, err := json.Marshal(m.counts)
 		if err != nil {
 			return nil, err
@@ -66,7 +87,39 @@ func (s *ShardStats) MarshalJSON() ([]byte, error) {
 		name(m.name)
 		b.B = append(b.B, v...)
 	}
+	latency, err := json.Marshal(Quantiles(s.Latencies))
+	if err != nil {
+		return nil, err
+	}
+	name("latency")
+	b.B = append(b.B, latency...)
 	return append(bytes.Clone(b.B), '}'), nil
+}
+
+// Latency is a histogram as a command shows it.
+type Latency struct {
+	Count uint64  `json:"count"`
+	P50   float64 `json:"p50_ms"`
+	P90   float64 `json:"p90_ms"`
+	P99   float64 `json:"p99_ms"`
+	// Unit is that of Counts in ms: how many values were below 1, 2, 4, 8 … of it.
+	Unit   float64  `json:"unit_ms"`
+	Counts []uint64 `json:"counts"`
+}
+
+// Quantiles returns what the histograms of Latencies say, by their names.
+func Quantiles(all map[string]shm.Histogram) map[string]Latency {
+	out := make(map[string]Latency, len(Latencies))
+	for _, l := range Latencies {
+		h := all[l.Name]
+		ms := func(q float64) float64 {
+			v := h.Quantile(q) * float64(l.Unit) / float64(time.Millisecond)
+			return math.Round(v*1000) / 1000
+		}
+		out[l.Name] = Latency{h.Count(), ms(0.5), ms(0.9), ms(0.99),
+			float64(l.Unit) / float64(time.Millisecond), h.Counts[:]}
+	}
+	return out
 }
 
 // Stats reads every shard's counters. It does not disturb the shards: each word has one writer and
@@ -98,9 +151,32 @@ func (s *Server) Stats() []ShardStats {
 			}
 		}
 		st.Failed, st.BranchesFailed = s.failures(read)
+		st.Requests, st.Responses = map[string]uint64{}, map[string]uint64{}
+		for m := range parser.NumMethods {
+			if v := read(countMethods + int(m)); v > 0 {
+				st.Requests[methodName(m)] = v
+			}
+		}
+		for status := minStatus; status <= maxStatus; status++ {
+			if v := read(countCodes + status); v > 0 {
+				st.Responses[strconv.Itoa(status)] = v
+			}
+		}
+		st.Latencies = make(map[string]shm.Histogram, len(Latencies))
+		for _, l := range Latencies {
+			st.Latencies[l.Name] = c.Histogram(l.at)
+		}
 		out[i] = st
 	}
 	return out
+}
+
+// methodName returns the name of a method; those that are not known by name are together.
+func methodName(m parser.Method) string {
+	if m == parser.MethodOther {
+		return "other"
+	}
+	return m.String()
 }
 
 // Counted describes the Counters of ShardStats, in their order. Those that modules declare have

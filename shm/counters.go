@@ -7,7 +7,7 @@ package shm
 // writer, so no increment is lost, and an aligned 64-bit store is never seen in part on amd64 and
 // arm64. A reader may be some increments behind, and may see two counters from different moments.
 // The memory is not Go's, so the race detector does not look at it.
-type Counters [1280]uint64
+type Counters [2048]uint64
 
 // Counters is shard i's, until Close. Shards() is the one of no shard: its writers use
 // atomic.AddUint64.

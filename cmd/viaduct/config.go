@@ -83,6 +83,9 @@ type Config struct {
 	// LogIdent and LogFacility are syslog's name and facility of this process; "" means viaduct,
 	// LOG_DAEMON.
 	LogIdent, LogFacility string
+	// LogForm and LogTo are how the log is written, and where it goes (--log).
+	LogForm control.LogForm
+	LogTo   string
 
 	// User and Group are what the process becomes after binding, name or number; "" means stays.
 	User, Group string

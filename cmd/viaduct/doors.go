@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"viaduct/control"
+	"viaduct/control/page"
 	"viaduct/shard/route"
 )
 
@@ -46,9 +47,10 @@ func (p *process) openHTTP() (err error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", p.serveMetrics)
+	mux.Handle("GET /", page.Handler())
 	mux.Handle("POST /rpc", control.NewHTTPCalls(p.commands.Load(), p.tokens, p.log))
 	if p.http, err = control.ListenHTTP(at, control.Local(mux), p.log); err == nil {
-		p.log.Info("metrics and commands are served", "url", "http://"+at)
+		p.log.Info("metrics, commands and a page are served", "url", "http://"+at)
 	}
 	return err
 }

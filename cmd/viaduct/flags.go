@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"viaduct/control"
 )
 
 // phase is when a flag takes effect. The order is the one ser(8)'s descendants have, so that
@@ -83,6 +85,8 @@ var flags = []flag{
 	{"X", "name", phaseOverride, "accepted: there is no allocator to choose"},
 	{"Y", "dir", phaseOverride, "accepted: -i and -x say where they are"},
 	{"print-config", "", phaseFirst, "print the built-in configuration"},
+	{"log", "form", phaseOverride,
+		control.LogForms + ": how the log is written, and where (default: text with -E, else syslog)"},
 	{"steer", "mode", phaseOverride,
 		"auto, on or off: let the kernel choose the shard of a datagram (default: auto)"},
 	{"segment", "mode", phaseOverride,

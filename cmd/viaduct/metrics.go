@@ -13,6 +13,7 @@ import (
 	"viaduct/control/exposition"
 	"viaduct/shard"
 	"viaduct/shard/balance"
+	"viaduct/shm"
 )
 
 // serveMetrics answers Prometheus.
@@ -107,10 +108,31 @@ func (p *process) shardMetrics(w *exposition.Writer) {
 		func(s *shard.ShardStats) map[string]uint64 { return s.Dropped })
 	by("refused", "requests that an error of ours answered before the routing program saw them, by "+
 		"reason", "reason", func(s *shard.ShardStats) map[string]uint64 { return s.Refused })
+	by("requests_by_method", "requests received, by method", "method",
+		func(s *shard.ShardStats) map[string]uint64 { return s.Requests })
+	by("responses_by_status", "responses received, by status", "status",
+		func(s *shard.ShardStats) map[string]uint64 { return s.Responses })
+	latencyMetrics(w, shards, number)
 	by("failed", "final responses of 300 and more that were made here, by status and cause", "cause",
 		func(s *shard.ShardStats) map[string]uint64 { return s.Failed })
 	by("branches_failed", "branches that failed, by status and cause", "cause",
 		func(s *shard.ShardStats) map[string]uint64 { return s.BranchesFailed })
+}
+
+// latencyMetrics writes the histograms of the shards, whose names are in number.
+func latencyMetrics(w *exposition.Writer, shards []shard.ShardStats, number []string) {
+	for _, l := range shard.Latencies {
+		w.Family("viaduct_"+l.Name+"_seconds", exposition.Histogram, l.Help)
+		unit := l.Unit.Seconds()
+		var bounds []float64
+		for i := range shm.HistogramBuckets - 1 {
+			bounds = append(bounds, float64(shm.Bound(i))*unit)
+		}
+		for i := range shards {
+			h := shards[i].Latencies[l.Name]
+			w.Histogram(bounds, h.Counts[:], float64(h.Sum)*unit, "shard", number[i])
+		}
+	}
 }
 
 // destinationMetrics writes the state of each destination of the dispatcher's list.

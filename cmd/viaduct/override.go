@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"viaduct/control"
 	"viaduct/netio"
 	"viaduct/shm"
 )
@@ -69,6 +70,12 @@ func (o *options) override(c *Config) (errs []error) {
 			c.FIFO = g.value
 		case "x":
 			c.Socket = g.value
+		case "log":
+			form, to, err := control.ParseLogForm(g.value)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("bad log: --log=%s: %w", g.value, err))
+			}
+			c.LogForm, c.LogTo, c.LogStderr = form, to, form.Stderr()
 		case "segment":
 			if g.value != "auto" && g.value != "off" {
 				errs = append(errs, fmt.Errorf("bad segmentation mode: --segment=%s (auto or off)",

@@ -163,12 +163,12 @@ func (p *process) succeed() error {
 func (p *process) openLog() {
 	c := control.LogConfig{
 		Stderr: p.config.LogStderr, Debug: p.config.LogDebug, Ident: p.config.LogIdent,
-		Facility: p.config.LogFacility,
+		Facility: p.config.LogFacility, Form: p.config.LogForm, To: p.config.LogTo,
 	}
 	var err error
 	// no syslog on this machine is no reason to refuse calls
 	if p.log, err = control.OpenLog(c); err != nil {
-		c.Stderr = true
+		c.Stderr, c.Form = true, control.LogText
 		p.log, _ = control.OpenLog(c)
 		p.log.Warn("logging to standard error", "reason", err)
 	}

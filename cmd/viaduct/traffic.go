@@ -27,6 +27,7 @@ func (p *process) traffic() *control.Traffic {
 			calls, more, err := p.server.Calls(which, most)
 			return anys(calls), more, err
 		},
+		Message: p.message,
 		Drop: func(which string) (int, error) {
 			return p.server.Drop(which, droppedStatus, droppedReason)
 		},
@@ -72,7 +73,7 @@ func (p *process) state() map[string]any {
 // transactions is what the commands tm.* see and steer.
 func (p *process) transactions() *control.Transactions {
 	return &control.Transactions{
-		Stats: p.transactionReport, Cancel: p.server.Cancel,
+		Stats: p.transactionReport, Cancel: p.server.Cancel, Send: p.send,
 		List: func(most int) ([]any, bool, error) {
 			all, more, err := p.server.Transactions(most)
 			return anys(all), more, err

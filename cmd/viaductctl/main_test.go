@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -191,6 +192,12 @@ func TestTables(t *testing.T) {
 		"id  who    x.in  tags\n 1  alice     5\n20  bo           a b\n")
 	f(`{"N":1,"SETS":[{"SET":{"ID":1,"TARGETS":[{"DEST":{"URI":"sip:a","FLAGS":"AX"}}]}}]}`,
 		"N  1\nSETS\n  ID  1\n  TARGETS\n    URI    FLAGS\n    sip:a  AX\n")
+	wide, lines := "", ""
+	for i := range manyColumns + 1 { // too many for one line each
+		wide += fmt.Sprintf(`,"long%02d":%d`, i, i)
+		lines += fmt.Sprintf("long%02d  %2d  %2d\n", i, i, i)
+	}
+	f(`[{`+wide[1:]+`},{`+wide[1:]+`}]`, lines)
 	if got := string(people([]byte(`[{"a":1}]`), true)); got != "\x1b[1ma\x1b[0m\n1\n" {
 		t.Errorf("%q", got)
 	}

@@ -240,9 +240,34 @@ func (p *painter) table(rows []*value, indent string) {
 			c.width = max(c.width, utf8.RuneCountInString(s))
 		}
 	}
+	if len(columns) > manyColumns {
+		p.turned(columns, indent)
+		return
+	}
 	p.row(indent, columns, func(c *column) (string, string) { return p.heading(c.name), c.name })
 	for i := range rows {
 		p.row(indent, columns, func(c *column) (string, string) { return c.cells[i], c.cells[i] })
+	}
+}
+
+// manyColumns is how many columns a table has at most; one that has more lies on its side.
+const manyColumns = 24
+
+// turned writes a table with a line for each column, and a column for each row.
+func (p *painter) turned(columns []*column, indent string) {
+	names, widths := 0, make([]int, len(columns[0].cells))
+	for _, c := range columns {
+		names = max(names, utf8.RuneCountInString(c.name))
+		for i, s := range c.cells {
+			widths[i] = max(widths[i], utf8.RuneCountInString(s))
+		}
+	}
+	for _, c := range columns {
+		line := indent + p.heading(c.name) + strings.Repeat(" ", names-utf8.RuneCountInString(c.name))
+		for i, s := range c.cells {
+			line += "  " + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(s)) + s
+		}
+		p.b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 }
 

@@ -51,6 +51,8 @@ var verbs = map[string]*verb{
 		destination("d")},
 	"drop": {"call-id|user|uri", 1, 1, "end calls that nobody has answered yet", "steer", 0,
 		method("viaduct.drop")},
+	"message": {"user|uri text", 2, 2, "send a text as a MESSAGE", "steer", 45 * time.Second,
+		method("viaduct.message")},
 	"ping": {"on|off", 1, 1, "switch the probes of destinations", "steer", 0, pinging},
 	"reload": {"", 0, 0, "read the configuration again", "steer", 30 * time.Second,
 		method("core.reload")},

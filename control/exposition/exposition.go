@@ -14,6 +14,8 @@ const (
 	Counter Kind = "counter" // it only grows; its name ends in _total
 	Gauge   Kind = "gauge"
 	Untyped Kind = "untyped"
+	// Histogram is a family of Histogram values.
+	Histogram Kind = "histogram"
 )
 
 // Writer collects metrics. Each family is begun once, and followed by its values. The zero Writer
@@ -53,6 +55,29 @@ func (w *Writer) Value(v float64, labels ...string) {
 		w.b = strconv.AppendFloat(w.b, v, 'g', -1, 64)
 	}
 	w.b = append(w.b, '\n')
+}
+
+// Histogram adds a histogram to the family begun last: how many values did not exceed each bound
+// and exceeded the one before, in counts, whose last has those above all bounds, and the sum of
+// all.
+func (w *Writer) Histogram(bounds []float64, counts []uint64, sum float64, labels ...string) {
+	family := w.name
+	defer func() { w.name = family }()
+	w.name = family + "_bucket"
+	all := uint64(0)
+	with := append(labels[:len(labels):len(labels)], "le", "")
+	for i, n := range counts {
+		all += n
+		with[len(with)-1] = "+Inf"
+		if i < len(bounds) {
+			with[len(with)-1] = strconv.FormatFloat(bounds[i], 'g', -1, 64)
+		}
+		w.Value(float64(all), with...)
+	}
+	w.name = family + "_sum"
+	w.Value(sum, labels...)
+	w.name = family + "_count"
+	w.Value(float64(all), labels...)
 }
 
 // Bytes returns what was written.

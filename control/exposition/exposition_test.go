@@ -34,3 +34,22 @@ func TestName(t *testing.T) {
 		}
 	}
 }
+
+func TestHistogram(t *testing.T) {
+	var w Writer
+	w.Family("wait_seconds", Histogram, "how long")
+	w.Histogram([]float64{0.25, 0.5}, []uint64{1, 0, 2}, 3.5, "shard", "0")
+	w.Value(9)
+	const want = `# HELP wait_seconds how long
+# TYPE wait_seconds histogram
+wait_seconds_bucket{shard="0",le="0.25"} 1
+wait_seconds_bucket{shard="0",le="0.5"} 1
+wait_seconds_bucket{shard="0",le="+Inf"} 3
+wait_seconds_sum{shard="0"} 3.5
+wait_seconds_count{shard="0"} 3
+wait_seconds 9
+`
+	if got := string(w.Bytes()); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}

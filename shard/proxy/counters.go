@@ -1,6 +1,10 @@
 package proxy
 
-import "viaduct/shm"
+import (
+	"time"
+
+	"viaduct/shm"
+)
 
 // Counters this package keeps in the shard's counter block, from CounterBase on.
 const (
@@ -50,6 +54,9 @@ const (
 	CounterEnd
 )
 
+// FirstResponseUnit is the unit of HistogramFirstResponse, whose buckets reach from it to 65 s.
+const FirstResponseUnit = 250 * time.Microsecond
+
 // Failures have their own ranges: finals made here and failed branches by cause, and those whose
 // code varies by code.
 const (
@@ -63,7 +70,12 @@ const (
 	CountStatelessCodes   = CountStatelessClasses + 7 // + index of CountedCodes
 	// of those, the ones that could not be sent
 	CountStatelessFailed = CountStatelessCodes + len(StatelessCodes{})
-	FailureCounterEnd    = CountStatelessFailed + 1 // below len(shm.Counters)
+	FailureCounterEnd    = CountStatelessFailed + 1
+
+	// HistogramFirstResponse is how long a destination took for its first response to an INVITE, a
+	// 100 included, in FirstResponseUnit.
+	HistogramFirstResponse = FailureCounterEnd
+	RangesEnd              = HistogramFirstResponse + shm.HistogramWords // below len(shm.Counters)
 
 	causeRoom = 64 // a Tx has six bits for a Cause
 	numCodes  = 400

@@ -75,6 +75,15 @@ func (r *Request) SendOurs() bool {
 	return ok
 }
 
+// SendOnce sends the request without a transaction. It returns false if nothing was sent.
+func (r *Request) SendOnce() bool {
+	c := r.core
+	concluding, running := c.concluding, c.running
+	ok := r.Forward()
+	c.concluding, c.running = concluding, running
+	return ok
+}
+
 // FailureStatus returns the status that stands for what kept the request from being sent.
 func (r *Request) FailureStatus() int {
 	if r.lastCause == NoCause {

@@ -67,6 +67,10 @@ func (c *Core) Response(m *parser.Message, check parser.Reason) (outcome Outcome
 	if t := c.targetOf(br); t != nil && !br.Lost() { // a late one says nothing about now
 		t.Success(br.SentAt()/1e6, c.now/1e6)
 	}
+	if br.Status() == 0 && of.Invite() && !br.OfCancel() {
+		c.count.Observe(HistogramFirstResponse,
+			uint64(max(c.now-br.SentAt(), 0)/int64(FirstResponseUnit)), 1)
+	}
 	if c.tracing {
 		c.traceResponse(br, m)
 	}

@@ -32,7 +32,9 @@ type Sending struct {
 	Text []byte
 	Dst  []byte // the outbound URI; if empty, the Request-URI decides
 	By   int    // the listener it leaves by; with -1 the one that suits
-	Note []byte // returned with the outcome
+	// Stateless sends the request once, without a transaction: there is no outcome.
+	Stateless bool
+	Note      []byte // returned with the outcome
 }
 
 // noteEnd separates the name of the sender and the note in what the transaction keeps.
@@ -53,7 +55,7 @@ func (s *Sender) Send(c *Ctx, x *Sending) bool {
 		return false
 	}
 	p := c.prog
-	later := Sending{bytes.Clone(x.Text), bytes.Clone(x.Dst), x.By, bytes.Clone(x.Note)}
+	later := Sending{bytes.Clone(x.Text), bytes.Clone(x.Dst), x.By, x.Stateless, bytes.Clone(x.Note)}
 	c.Shard.Later(func(c *Ctx) {
 		if ok, code := s.send(c, p, &later); !ok {
 			s.final(c, &proxy.Finished{Note: later.Note, Code: code})
@@ -103,7 +105,22 @@ func (s *Sender) send(c *Ctx, p *Program, x *Sending) (ok bool, code int) {
 	if e.HasRoute() && !e.raiseOurs(c, p, r, by) {
 		return false, 477
 	}
+	if x.Stateless {
+		return r.SendOnce(), r.FailureStatus()
+	}
 	return r.SendOurs(), r.FailureStatus()
+}
+
+// SendAs sends x for whoever Finished will name, between two messages. It returns false if the
+// request cannot be sent; code is then the status that stands for the failure.
+func (p *Program) SendAs(c *Ctx, name string, x *Sending) (ok bool, code int) {
+	return (&Sender{name: name, prog: p}).send(c, p, x)
+}
+
+// SentBy returns the name of who has sent a request, and what it was sent with.
+func SentBy(f *proxy.Finished) (name, note []byte) {
+	name, note, _ = bytes.Cut(f.Note, []byte{noteEnd})
+	return name, note
 }
 
 // sentBy returns the listener that x is likely to leave by: the one that x names, or else the first
