@@ -159,7 +159,7 @@ func TestRoles(t *testing.T) {
 		"dst_blocklist.delete", "dst_blocklist.delete_all", "dst_blocklist.stats_get",
 		"tls.reload", "tm.cancel", "tm.t_uac_start", "tm.t_uac_wait", "tm.t_uac_wait_block",
 		"viaduct.config", "viaduct.drop", "viaduct.message", "viaduct.snapshot",
-		"viaduct.trace_start", "viaduct.trace_stop", "viaduct.traced")
+		"viaduct.trace_clear", "viaduct.trace_start", "viaduct.trace_stop", "viaduct.traced")
 	for _, name := range r.Names() {
 		if reading[name] == writing[name] {
 			t.Errorf("%s: does it change something? Put it into reading, or into writing here", name)

@@ -28,9 +28,9 @@ func (r *RPC) guarded(method string, words []string, log *Log) (v any, err error
 
 // reading are the methods of this package that change nothing. viaduct.config is not among them,
 // since a configuration has passwords in it, nor is viaduct.traced, since messages have.
-var reading = nameSet("cfg.diff", "cfg.get", "cfg.help", "cfg.list", "core.aliases_list",
-	"core.arg", "core.echo", "core.flags", "core.info", "core.modules", "core.ppdefines",
-	"core.ppdefines_full", "core.printi", "core.prints", "core.ps", "core.psa", "core.psx",
+var reading = nameSet("cfg.changes", "cfg.diff", "cfg.get", "cfg.help", "cfg.list",
+	"core.aliases_list", "core.arg", "core.echo", "core.flags", "core.info", "core.modules",
+	"core.ppdefines", "core.ppdefines_full", "core.printi", "core.prints", "core.ps", "core.psa", "core.psx",
 	"core.pwd", "core.runinfo", "core.shmmem", "core.sockets_list", "core.tcp_info",
 	"core.tcp_list", "core.tcp_options", "core.uptime", "core.version", "ctl.connections",
 	"ctl.listen", "ctl.who", "dns.lookup", "dns.mem_info", "dns.view", "dst_blocklist.debug",

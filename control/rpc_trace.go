@@ -6,6 +6,7 @@ type Trace struct {
 	// Start keeps the messages that pass a filter, from now on, and Stop no further ones.
 	Start func(filter []string) error
 	Stop  func() error
+	Clear func() error // forgets what was kept
 	// State says what is traced.
 	State func() (any, error)
 	// Messages returns those kept that pass a filter and are younger than after, a time in ns since
@@ -22,7 +23,8 @@ type TracedAnswer struct {
 	More     bool  `json:"more"` // ask again, with the time of the last one
 }
 
-// RegisterTrace adds the methods viaduct.trace_start, trace_stop, trace_state and traced.
+// RegisterTrace adds the methods viaduct.trace_start, trace_stop, trace_clear, trace_state and
+// traced.
 func RegisterTrace(r *RPC, t *Trace) {
 	filter := Param{Name: "filter", Optional: true, Repeated: true}
 	r.Register(
@@ -40,6 +42,13 @@ func RegisterTrace(r *RPC, t *Trace) {
 			Help: "Keeps no further messages. Those that there are can still be shown.",
 			Call: func(Args) (any, error) {
 				if err := t.Stop(); err != nil {
+					return nil, err
+				}
+				return t.State()
+			}},
+		&Method{Name: "viaduct.trace_clear", Help: "Forgets the messages kept.",
+			Call: func(Args) (any, error) {
+				if err := t.Clear(); err != nil {
 					return nil, err
 				}
 				return t.State()

@@ -123,6 +123,9 @@ func registerDelayed(r *RPC, vars *Vars) {
 				}
 				return all, nil
 			}},
+		&Method{Name: "cfg.changes", Help: "Shows what was set since the start and is not what it was, " +
+			"in the words of the configuration.",
+			Call: func(Args) (any, error) { return vars.changed(), nil }},
 		&Method{Name: "cfg.commit", Help: "Sets what waits, all of it or nothing.",
 			Call: func(Args) (any, error) { return nil, vars.commit() }},
 		&Method{Name: "cfg.rollback", Help: "Drops what waits.", Call: func(Args) (any, error) {

@@ -3,8 +3,10 @@ package shard
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -102,9 +104,10 @@ type Latency struct {
 	P50   float64 `json:"p50_ms"`
 	P90   float64 `json:"p90_ms"`
 	P99   float64 `json:"p99_ms"`
-	// Unit is that of Counts in ms: how many values were below 1, 2, 4, 8 … of it.
-	Unit   float64  `json:"unit_ms"`
-	Counts []uint64 `json:"counts"`
+	// Unit is that of Counts in ms: how many values were below 1, 2, 4, 8 … of it, with blanks
+	// between them. (kamcmd reads no list within a record of a list.)
+	Unit   float64 `json:"unit_ms"`
+	Counts string  `json:"counts"`
 }
 
 // Quantiles returns what the histograms of Latencies say, by their names.
@@ -117,7 +120,7 @@ func Quantiles(all map[string]shm.Histogram) map[string]Latency {
 			return math.Round(v*1000) / 1000
 		}
 		out[l.Name] = Latency{h.Count(), ms(0.5), ms(0.9), ms(0.99),
-			float64(l.Unit) / float64(time.Millisecond), h.Counts[:]}
+			float64(l.Unit) / float64(time.Millisecond), strings.Trim(fmt.Sprint(h.Counts), "[]")}
 	}
 	return out
 }

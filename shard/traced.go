@@ -143,6 +143,16 @@ func (s *Server) StopTrace() error {
 	return s.onShards(func(w *worker) { w.tracesOn = false; w.setTap() })
 }
 
+// ClearTrace forgets the messages kept. Whether further ones are kept does not change.
+func (s *Server) ClearTrace() error {
+	bytes := int(s.traceBytes.Load())
+	return s.onShards(func(w *worker) {
+		if w.traced != nil {
+			w.traced.ring = trace.NewRing(bytes)
+		}
+	})
+}
+
 // setTap makes messages go where an operator and the program want to have them.
 func (w *worker) setTap() {
 	t := &tap{w: w}

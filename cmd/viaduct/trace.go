@@ -22,6 +22,7 @@ func (p *process) trace() *control.Trace {
 			return err
 		},
 		Stop:  p.server.StopTrace,
+		Clear: p.server.ClearTrace,
 		State: func() (any, error) { return p.server.TraceState() },
 		Messages: func(words []string, after int64, most int) ([]any, bool, error) {
 			f, err := trace.ParseFilter(words)

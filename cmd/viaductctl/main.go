@@ -107,6 +107,10 @@ func run(args []string, c *console) int {
 	switch words[0] {
 	case "trace":
 		return c.trace(words[1:], &o, wait)
+	case "siplog":
+		return c.trace(append([]string{"text"}, words[1:]...), &o, wait)
+	case "config":
+		return c.config(words[1:], &o, wait)
 	case "top":
 		return c.top(&o, wait)
 	}

@@ -18,9 +18,10 @@ import (
 
 // The verb trace: it has more forms than one method, and its answer is a picture.
 
-const traceUsage = "usage: viaductctl trace [on|off|state|show|text|live|pcap FILE] [filter ...]"
+const traceUsage = "usage: viaductctl trace [on|off|clear|state|show|text|live|pcap FILE] " +
+	"[filter ...]"
 
-var traceForms = []string{"on", "off", "state", "show", "text", "live", "pcap"}
+var traceForms = []string{"on", "off", "clear", "state", "show", "text", "live", "pcap"}
 
 // traced is a message in an answer of viaduct.traced.
 type traced struct {
@@ -40,7 +41,7 @@ func (c *console) trace(words []string, o *options, wait time.Duration) int {
 	if len(words) > 0 && slices.Contains(traceForms, words[0]) {
 		form, words = words[0], words[1:]
 	}
-	if len(words) > 0 && (form == "off" || form == "state") {
+	if len(words) > 0 && (form == "off" || form == "state" || form == "clear") {
 		return c.misused(traceUsage)
 	}
 	file := ""
@@ -58,6 +59,8 @@ func (c *console) trace(words []string, o *options, wait time.Duration) int {
 		answer, err = t.ask("viaduct.trace_start", words...)
 	case "off":
 		answer, err = t.ask("viaduct.trace_stop")
+	case "clear":
+		answer, err = t.ask("viaduct.trace_clear")
 	case "state":
 		answer, err = t.ask("viaduct.trace_state")
 	case "live":

@@ -58,8 +58,8 @@ const sumOf = (shards, name) => shards.reduce((all, s) =>
   all + Object.values(s[name] ?? {}).reduce((a, b) => a + b, 0), 0)
 
 // counts are the buckets of a histogram, of all shards together.
-const counts = (shards, name) => shards[0].latency[name].counts.map((_, i) =>
-  shards.reduce((all, s) => all + s.latency[name].counts[i], 0))
+const counts = (shards, name) => shards.map(s => s.latency[name].counts.split(' ').map(Number))
+  .reduce((all, one) => all.map((n, i) => n + one[i]))
 
 // quantile estimates what a share of the values since an earlier reading did not exceed, in ms.
 function quantile(share, is, was, unit) {
