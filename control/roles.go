@@ -30,15 +30,14 @@ func (r *RPC) guarded(method string, words []string, log *Log) (v any, err error
 // since a configuration has passwords in it, nor is viaduct.traced, since messages have.
 var reading = nameSet("cfg.changes", "cfg.diff", "cfg.get", "cfg.help", "cfg.list",
 	"core.aliases_list", "core.arg", "core.echo", "core.flags", "core.info", "core.modules",
-	"core.ppdefines", "core.ppdefines_full", "core.printi", "core.prints", "core.ps", "core.psa", "core.psx",
-	"core.pwd", "core.runinfo", "core.shmmem", "core.sockets_list", "core.tcp_info",
+	"core.ppdefines", "core.ppdefines_full", "core.printi", "core.prints", "core.ps", "core.psa",
+	"core.psx", "core.pwd", "core.runinfo", "core.shmmem", "core.sockets_list", "core.tcp_info",
 	"core.tcp_list", "core.tcp_options", "core.uptime", "core.version", "ctl.connections",
 	"ctl.listen", "ctl.who", "dns.lookup", "dns.mem_info", "dns.view", "dst_blocklist.debug",
 	"dst_blocklist.mem_info", "dst_blocklist.view", "pkg.info", "pkg.stats", "stats",
 	"stats.fetch", "stats.fetchn", "stats.get_statistics", "status", "system.listMethods",
-	"system.methodHelp", "system.methodSignature", "tls.info", "tm.clean", "tm.list",
-	"tm.stats", "viaduct.calls", "viaduct.check", "viaduct.history",
-	"viaduct.trace_state")
+	"system.methodHelp", "system.methodSignature", "tls.info", "tm.clean", "tm.list", "tm.stats",
+	"viaduct.calls", "viaduct.check", "viaduct.history", "viaduct.trace_state")
 
 func nameSet(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))
