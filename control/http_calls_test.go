@@ -158,7 +158,7 @@ func TestRoles(t *testing.T) {
 		"dispatcher.reload", "dns.delete", "dns.delete_all", "dst_blocklist.add",
 		"dst_blocklist.delete", "dst_blocklist.delete_all", "dst_blocklist.stats_get",
 		"tls.reload", "tm.cancel", "tm.t_uac_start", "tm.t_uac_wait", "tm.t_uac_wait_block",
-		"viaduct.config", "viaduct.drop", "viaduct.message", "viaduct.snapshot",
+		"viaduct.concurrency", "viaduct.config", "viaduct.drop", "viaduct.message", "viaduct.snapshot",
 		"viaduct.trace_clear", "viaduct.trace_start", "viaduct.trace_stop", "viaduct.traced")
 	for _, name := range r.Names() {
 		if reading[name] == writing[name] {

@@ -29,6 +29,9 @@ type Traffic struct {
 	Log   *Log
 	// Message sends a text to a user or a URI, and returns the final response.
 	Message func(to, text string) (code int, reason string, err error)
+	// Concurrency sets how many threads run Go code at once, shards included, and returns how many
+	// it is now: never fewer than the shards need.
+	Concurrency func(n int) int
 	// SnapshotDir is where snapshots go that name no file.
 	SnapshotDir string
 }
@@ -49,6 +52,13 @@ func RegisterTraffic(r *RPC, t *Traffic) {
 			Help: "Sends a text to a URI or a user as a MESSAGE (RFC 3428). A user gets it by way " +
 				"of the routing program, as from a phone. A response of 300 or more is a fault.",
 			Params: []Param{{Name: "user|uri"}, {Name: "text"}}, Call: t.message},
+		&Method{Name: "viaduct.concurrency",
+			Help: "Sets how many threads run Go code at once, the shards included, and answers with " +
+				"how many it is: never fewer than the shards need.",
+			Params: []Param{{Name: "level", Kind: Int, Least: 1, Most: 4096}},
+			Call: func(a Args) (any, error) {
+				return t.Concurrency(int(a.Int(0, 0))), nil
+			}},
 		&Method{Name: "viaduct.check",
 			Help: "Asks each shard for a sign of life; the fault names those that are stuck.",
 			Call: t.check},

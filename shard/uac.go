@@ -133,13 +133,11 @@ func (s *Server) Send(o *Outgoing) error {
 		return errStarting
 	}
 	var m parser.Message
-	rows := o.Rows
 	if o.Text != nil {
-		rows = o.Text
 		if err := checkOutgoing(&m, o); err != nil {
 			return err
 		}
-	} else if m.Parse([]byte("X sip:x SIP/2.0\r\n"+string(rows)+"\r\n")) != parser.OK {
+	} else if m.Parse([]byte("X sip:x SIP/2.0\r\n"+string(o.Rows)+"\r\n")) != parser.OK {
 		return ErrSyntax
 	}
 	u := &s.shared.uac

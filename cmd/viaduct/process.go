@@ -185,13 +185,16 @@ func (p *process) openLog() {
 // twice costs a few megabytes and makes collections, whose workers would compete with the shards,
 // that much rarer. GOGC and GOMEMLIMIT in the environment win.
 func setRuntime(shards, loops int) {
-	if want := shards + 2 + 2*loops; runtime.GOMAXPROCS(0) < want {
+	if want := leastThreads(shards, loops); runtime.GOMAXPROCS(0) < want {
 		runtime.GOMAXPROCS(want)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 }
+
+// leastThreads is the least GOMAXPROCS, see setRuntime.
+func leastThreads(shards, loops int) int { return shards + 2 + 2*loops }
 
 // gcPercent is GOGC when the environment has none.
 const gcPercent = 400

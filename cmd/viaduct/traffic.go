@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -28,6 +29,10 @@ func (p *process) traffic() *control.Traffic {
 			return anys(calls), more, err
 		},
 		Message: p.message,
+		Concurrency: func(n int) int {
+			runtime.GOMAXPROCS(max(n, leastThreads(p.config.Shards, p.config.streamLoops())))
+			return runtime.GOMAXPROCS(0)
+		},
 		Drop: func(which string) (int, error) {
 			return p.server.Drop(which, droppedStatus, droppedReason)
 		},

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -107,6 +108,12 @@ func run(args []string, c *console) int {
 	switch words[0] {
 	case "trace":
 		return c.trace(words[1:], &o, wait)
+	case "ifup", "ifdown":
+		if _, err := net.InterfaceByName(words[1]); err != nil {
+			fmt.Fprintf(c.err, "viaductctl: there is no interface %s\n", words[1])
+			return exitRefused
+		}
+		words = []string{"core.reload"}
 	case "siplog":
 		return c.trace(append([]string{"text"}, words[1:]...), &o, wait)
 	case "config":

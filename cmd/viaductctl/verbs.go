@@ -49,6 +49,13 @@ var verbs = map[string]*verb{
 	"trace": {"[on|off|clear|state|show|text|live|pcap FILE] [filter ...]", 0, 16,
 		"draw the calls that were traced, or trace", "see", 0, nil},
 
+	"concurrency": {"level", 1, 1, "set how many threads run at once, shards included", "process", 0,
+		method("viaduct.concurrency")},
+	"ifdown": {"interface", 1, 1, "an interface has gone: read the configuration again", "steer",
+		30 * time.Second, nil},
+	"ifup": {"interface", 1, 1, "an interface has come: read the configuration again", "steer",
+		30 * time.Second, nil},
+
 	"drain": {"set uri|duid|all", 2, 2, "give a destination no new calls", "steer", 0,
 		destination("d")},
 	"drop": {"call-id|user|uri", 1, 1, "end calls that nobody has answered yet", "steer", 0,
