@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"viaduct/control"
 	"viaduct/control/exposition"
@@ -16,10 +17,16 @@ import (
 	"viaduct/shm"
 )
 
+// metricsRoom keeps the memory of an answer for the next one: growing it from nothing was a fifth of
+// the work.
+var metricsRoom = sync.Pool{New: func() any { return new(exposition.Writer) }}
+
 // serveMetrics answers Prometheus.
 func (p *process) serveMetrics(out http.ResponseWriter, _ *http.Request) {
-	var w exposition.Writer
-	p.writeMetrics(&w)
+	w := metricsRoom.Get().(*exposition.Writer)
+	defer metricsRoom.Put(w)
+	w.Reset()
+	p.writeMetrics(w)
 	out.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = out.Write(w.Bytes()) // its end is the client's affair
 }

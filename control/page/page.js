@@ -41,6 +41,7 @@ export function act(f) {
     event?.preventDefault()
     try {
       await f(event)
+      listed.at = -Infinity
       trouble('')
       await refresh()
     } catch (e) {
@@ -122,6 +123,17 @@ function now(stats) {
 // states are what the two letters of a destination mean.
 const states = { A: ['in use', 'good'], I: ['down', 'bad'], D: ['taken out', 'busy'], T: ['on trial', 'busy'] }
 
+// A long list is asked for seldom, and shown in part.
+const longList = 200, shownRows = 500
+let listed = { at: -Infinity, rows: 0 }
+
+async function listDestinations() {
+  const wait = listed.rows > longList ? 10_000 : 0
+  if (performance.now() - listed.at < wait) return
+  const list = await rpc('dispatcher.list').catch(e => { if (e.code === 401) throw e; return {} })
+  listed = { at: performance.now(), rows: destinations(list) }
+}
+
 function destinations(list) {
   const rows = (list.RECORDS ?? []).flatMap(r => r.SET.TARGETS.map(t => ({ set: r.SET.ID, ...t.DEST })))
   const steer = row => {
@@ -142,7 +154,12 @@ function destinations(list) {
     ['Calls', r => String(r.RUNTIME?.DLGLOAD ?? ''), 'n'],
     ['Latency', r => r.LATENCY?.EST ? `${number(r.LATENCY.EST)} ms` : '', 'n'],
     ['', steer],
-  ], rows))
+  ], rows.slice(0, shownRows)))
+  if (rows.length > shownRows) {
+    $('destination-table').append(element('p', {},
+      `And ${rows.length - shownRows} more: viaductctl destinations lists them all.`))
+  }
+  return rows.length
 }
 
 function calls(list) {
@@ -186,12 +203,12 @@ export async function refresh() {
   if (asking) return
   asking = true
   try {
-    const [status, stats, list, under, lines] = await Promise.all([rpc('status'), rpc('stats'),
-      rpc('dispatcher.list').catch(() => ({})), rpc('viaduct.calls'), rpc('viaduct.history', 50)])
+    const [status, stats, under, lines] = await Promise.all([rpc('status'), rpc('stats'),
+      rpc('viaduct.calls'), rpc('viaduct.history', 50)])
     $('who').textContent = `${status.version} (${status.commit.slice(0, 12)}), ${status.state} for ` +
       `${span(status.uptime_seconds)} at ${status.listen.join(', ')}`
     now(stats)
-    destinations(list)
+    await listDestinations()
     calls(under)
     $('log-lines').textContent = lines.join('\n') || 'none'
     $('sign-in').hidden = true
