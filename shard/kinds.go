@@ -21,7 +21,9 @@ const (
 	// request_route ran, of one in programSample, in programUnit.
 	histogramBatch   = countCodes + maxStatus + 1
 	histogramProgram = histogramBatch + shm.HistogramWords
-	kindCountEnd     = histogramProgram + shm.HistogramWords
+	// histogramNames is how long messages waited for a name to be looked up, in nameUnit.
+	histogramNames = histogramProgram + shm.HistogramWords
+	kindCountEnd   = histogramNames + shm.HistogramWords
 
 	replyKinds = 1 + len(replyMethods)
 )
@@ -31,10 +33,11 @@ var _ [len(shm.Counters{}) - kindCountEnd]struct{}
 // The statuses of SIP (RFC 3261 §21).
 const minStatus, maxStatus = 100, 699
 
-// The units of histograms, whose buckets reach to 0.5 s and to 30 ms.
+// The units of histograms, whose buckets reach to 0.5 s, to 30 ms and to 65 s.
 const (
 	batchUnit   = time.Microsecond
 	programUnit = 60 * time.Nanosecond
+	nameUnit    = 250 * time.Microsecond
 	// programSample is which part of the runs of request_route is timed: looking at the clock twice
 	// takes 80 ns.
 	programSample = 16

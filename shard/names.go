@@ -13,8 +13,8 @@ import (
 
 // Kinds of mail, the first word of a shm.Mail.
 const (
-	mailResolved   = 1 // a relay that waited: transaction, key
-	mailParked     = 2 // a parked message: its number
+	mailResolved   = 1 // a relay that waited: transaction, key, 0, when it asked in ns
+	mailParked     = 2 // a parked message: its number, 0, 0, when it asked in ns
 	mailReplyRetry = 3 // a response whose Via names a host: its token
 )
 
@@ -47,6 +47,7 @@ func (n *names) Prefetch(q *proxy.NameQuery) { n.w.shared.resolver.Ask(q, func()
 // resolver copies them.
 func (n *names) ask(q *proxy.NameQuery, mail *shm.Mail) bool {
 	w, m := n.w, *mail
+	m[4] = uint64(w.tx.Now())
 	n.asked.Add(1)
 	if w.shared.resolver.Ask(q, func() { n.post(m) }) {
 		return true
@@ -108,8 +109,10 @@ func (w *worker) mail(m *shm.Mail) {
 	w.tx.Begin()
 	switch m[0] {
 	case mailResolved:
+		w.waitedForName(m)
 		w.resolved(proxy.Waiting{Tx: m[1], Key: m[2]})
 	case mailParked:
+		w.waitedForName(m)
 		w.unpark(m[1])
 	case mailAnswer:
 		w.answered(uint32(m[1]), m[2])
@@ -120,6 +123,12 @@ func (w *worker) mail(m *shm.Mail) {
 		w.step = stepQueue
 		w.replyRetryFailed(m[1])
 	}
+}
+
+// waitedForName counts how long a message waited for its name.
+func (w *worker) waitedForName(m *shm.Mail) {
+	took := max(w.tx.Now()-int64(m[4]), 0)
+	w.count.Observe(histogramNames, uint64(took)/uint64(nameUnit), 1)
 }
 
 // resolved goes on with a relay that waited for a name.

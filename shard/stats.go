@@ -47,6 +47,7 @@ var Latencies = [...]struct {
 		proxy.FirstResponseUnit, proxy.HistogramFirstResponse},
 	{"batch", "time from the beginning of the batch that a message was received in until all had " +
 		"left that the batch led to", batchUnit, histogramBatch},
+	{"dns_wait", "time that a message waited for a name to be looked up", nameUnit, histogramNames},
 	{"program", "time that request_route ran, of one request in 16", programUnit, histogramProgram},
 }
 

@@ -17,8 +17,8 @@ import (
 	"viaduct/shm"
 )
 
-// metricsRoom keeps the memory of an answer for the next one: growing it from nothing was a fifth of
-// the work.
+// metricsRoom keeps the memory of an answer for the next one: growing it from nothing was a fifth
+// of the work.
 var metricsRoom = sync.Pool{New: func() any { return new(exposition.Writer) }}
 
 // serveMetrics answers Prometheus.
