@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"viaduct/control"
+	"viaduct/shm"
 )
 
 // The verb top: a screen that is drawn anew every second, with keys to act on destinations.
@@ -33,6 +34,13 @@ type sample struct {
 	shards  []map[string]int64 // counters by name; dropped, refused and failed are sums
 	invites int64
 	dests   []dest
+	times   map[string]times // by name, of all shards
+}
+
+// times are a histogram of times, and the unit of its bounds in ms.
+type times struct {
+	unit float64
+	h    shm.Histogram
 }
 
 // dest is a destination.
@@ -88,7 +96,9 @@ func take(ask func(words ...string) ([]byte, error)) (*sample, error) {
 	if err := read(&stats, "stats"); err != nil {
 		return nil, err
 	}
+	s.times = map[string]times{}
 	for _, shard := range stats.Shards {
+		s.addTimes(shard["latency"])
 		sums := map[string]int64{}
 		for name, raw := range shard {
 			var n int64
@@ -133,6 +143,42 @@ func take(ask func(words ...string) ([]byte, error)) (*sample, error) {
 		}
 	}
 	return s, nil
+}
+
+// addTimes adds the histograms of a shard.
+func (s *sample) addTimes(raw json.RawMessage) {
+	var all map[string]struct {
+		Unit   float64 `json:"unit_ms"`
+		Counts string
+	}
+	if json.Unmarshal(raw, &all) != nil {
+		return
+	}
+	for name, x := range all {
+		var h shm.Histogram
+		for i, word := range strings.Fields(x.Counts) {
+			if i < len(h.Counts) {
+				h.Counts[i], _ = strconv.ParseUint(word, 10, 64)
+			}
+		}
+		sum := s.times[name].h
+		sum.Add(&h)
+		s.times[name] = times{x.Unit, sum}
+	}
+}
+
+// quantiles are what half and 99 of 100 of the times since the last sample did not exceed, in ms.
+func (v *screen) quantiles(name string) string {
+	is := v.is.times[name]
+	h := is.h
+	if v.was != nil {
+		before := v.was.times[name].h
+		h = h.Since(&before)
+	}
+	if n := h.Count(); n == 0 || n > is.h.Count() { // more: the process is another one
+		return "-"
+	}
+	return fmt.Sprintf("%.3g / %.3g ms", h.Quantile(0.5)*is.unit, h.Quantile(0.99)*is.unit)
 }
 
 // rate is by how much a counter of all shards, or of one, grew in a second.
@@ -194,6 +240,8 @@ func (v *screen) draw(width, height int) []string {
 		"dropped/s %s   resent/s %s", all("final_2xx"), all("final_3xx"), all("final_4xx"),
 		all("final_5xx"), all("final_6xx"), all("failed"), all("refused"), all("dropped"),
 		all("requests_resent", "replies_resent"))
+	add("half / 99 of 100   first response %s   in here %s   request_route %s",
+		v.quantiles("first_response"), v.quantiles("batch"), v.quantiles("program"))
 	add("")
 	add("%5s %12s %12s %12s %12s %12s", "shard", "requests/s", "responses/s", "MB/s in",
 		"transactions", "under way")

@@ -18,8 +18,10 @@ func answersFor(n int) func(words ...string) ([]byte, error) {
 				`"listen":["udp:192.0.2.1:5060"],"arena_mb":64}`), nil
 		case "stats":
 			return fmt.Appendf(nil, `{"shards":[{"shard":0,"requests":%d,"replies":7,"bytes_in":%d,"transactions":1200,`+
-				`"arena_used_bytes":33554432,"transactions_unanswered":3,"failed":{"timeout":%d,"other":1}},`+
-				`{"shard":1,"requests":5}]}`, n, 1000*n, n/10), nil
+				`"arena_used_bytes":33554432,"transactions_unanswered":3,"failed":{"timeout":%d,"other":1},`+
+				`"latency":{"batch":{"count":9,"unit_ms":0.001,"counts":"0 1 0 0 0 0 0 %d"}}},`+
+				`{"shard":1,"requests":5,"latency":{"batch":{"unit_ms":0.001,"counts":"0 0 5"}}}]}`, n, 1000*n, n/10,
+				n), nil
 		case "stats.fetchn":
 			return fmt.Appendf(nil, `{"core.rcv_requests_invite":%d}`, n/2), nil
 		case "dispatcher.list":
@@ -47,6 +49,7 @@ func TestTop(t *testing.T) {
 viaduct 1.2.3  serving  up 25h1m1s  udp:192.0.2.1:5060
 INVITE/s 750   requests/s 1,500   responses/s 0   under way 3   transactions 1,200   memory 50 %
 answered/s 2xx 0  3xx 0  4xx 0  5xx 0  6xx 0   failed/s 150   refused/s 0   dropped/s 0   resent/s 0
+half / 99 of 100   first response -   in here 0.096 / 0.127 ms   request_route -
 
 shard   requests/s  responses/s      MB/s in transactions    under way
     0        1,500            0          1.5        1,200            3
@@ -56,7 +59,6 @@ shard   requests/s  responses/s      MB/s in transactions    under way
 >    1  sip:a                                    AP          12.2        4
      1  sip:b.[2J                                IP             -        0
      2  sip:c                                    DX           3.0        9
-
 
 
 q quit   ↑↓ choose   d drain   u give calls again   s sort   / filter`[1:]
