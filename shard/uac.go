@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -148,7 +149,12 @@ func (s *Server) Send(o *Outgoing) error {
 		u.mu.Unlock()
 	}
 	sent := make(chan error, 1)
-	if !w.later(func(c *route.Ctx) { sent <- w.sendOutgoing(c, o) }) {
+	var given atomic.Bool // up: nobody waits for the shard any more
+	if !w.later(func(c *route.Ctx) {
+		if !given.Load() {
+			sent <- w.sendOutgoing(c, o)
+		}
+	}) {
 		return ErrNoMemory
 	}
 	limit := time.NewTimer(visitWait)
@@ -157,6 +163,7 @@ func (s *Server) Send(o *Outgoing) error {
 	case err := <-sent:
 		return err
 	case <-limit.C:
+		given.Store(true)
 		return errBusy
 	}
 }

@@ -26,14 +26,7 @@ func (c *console) config(words []string, o *options, wait time.Duration) int {
 	default:
 		return c.misused(configUsage)
 	}
-	switch {
-	case err != nil:
-		fmt.Fprintln(c.err, err)
-		return codeOf(err)
-	case answer != nil:
-		return c.show(answer, o)
-	}
-	return exitDone
+	return c.ends(answer, err, o)
 }
 
 // savedHead stands at the top of a file of settings.

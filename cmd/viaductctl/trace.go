@@ -73,6 +73,11 @@ func (c *console) trace(words []string, o *options, wait time.Duration) int {
 	default:
 		err = t.show(form == "text")
 	}
+	return c.ends(answer, err, o)
+}
+
+// ends shows the answer or the error of a verb that has asked by itself. It returns the exit code.
+func (c *console) ends(answer []byte, err error, o *options) int {
 	switch {
 	case err != nil:
 		fmt.Fprintln(c.err, err)

@@ -52,7 +52,8 @@ export function plot(svg, series, most) {
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
   svg.setAttribute('height', height)
   const top = nice(Math.max(...series.flatMap(s => s.values), 0))
-  const x = i => left + (width - left - 4) * (i + most - Math.max(...series.map(s => s.values.length))) / (most - 1)
+  const first = most - Math.max(...series.map(s => s.values.length))
+  const x = i => left + (width - left - 4) * (first + i) / (most - 1)
   const y = v => 6 + (height - bottom - 6) * (1 - v / top)
   const out = []
   for (const v of [0, top / 2, top]) {

@@ -74,9 +74,9 @@ function quantile(share, is, was, unit) {
   }
 }
 
-// readings are the last ones, for what happens seldom: times are those of ten seconds.
+// readings are the last ones, one a second: the times shown are those of so many.
 const readings = []
-const window = 10
+const mostReadings = 10
 
 function now(stats) {
   const at = performance.now(), shards = stats.shards
@@ -101,7 +101,7 @@ function now(stats) {
   if (before && reading.requests < before.requests) readings.length = 0 // another process
   before = reading
   readings.push(reading)
-  if (readings.length > window) readings.shift()
+  if (readings.length > mostReadings) readings.shift()
   $('f-unanswered').textContent = number(sum(shards, 'transactions_unanswered'))
   plot($('plot-rate'), [{ name: 'requests', values: shown.rate }, { name: 'responses', values: shown.reply }],
     history)
@@ -116,7 +116,8 @@ function now(stats) {
     ['Dropped by the kernel', s => number(s.kernel_drops), 'n'],
     ['Sent again', s => number(s.requests_resent + s.replies_resent), 'n'],
     ['Panics', s => number(s.panics), 'n'],
-    ['In here, half / 99 of 100', s => `${number(s.latency.batch.p50_ms)} / ${number(s.latency.batch.p99_ms)} ms`, 'n'],
+    ['In here, half / 99 of 100', s =>
+      `${number(s.latency.batch.p50_ms)} / ${number(s.latency.batch.p99_ms)} ms`, 'n'],
   ], shards))
 }
 

@@ -48,17 +48,21 @@ func (c *Core) accountOwn(r *Request, tx *txn.Tx, status int, text []byte) {
 	if status < 200 || !c.accounts(tx) {
 		return
 	}
+	a := &c.accounted
+	*a = Accounted{Tx: tx, Request: r, Status: status, Local: true}
+	if a.Flags(c)&c.cfg.AccountFlags == 0 {
+		return
+	}
 	m := c.spareReply()
 	if m.Parse(text) != parser.OK {
 		m = nil
 	}
+	a.Response = m
 	if status >= 300 && tx.Invite() && c.missed != tx {
-		c.accounted = Accounted{Tx: tx, Request: r, Response: m, Status: status, Local: true,
-			Missed: true}
-		c.cfg.Account(&c.accounted)
+		a.Missed = true
+		c.cfg.Account(a)
+		a.Missed = false
 	}
-	a := &c.accounted
-	*a = Accounted{Tx: tx, Request: r, Response: m, Status: status, Local: true}
 	if last := c.bestBranch(tx); last != nil && last.Status() == status {
 		a.URI = c.accountURI(last, nil)
 	}
@@ -71,7 +75,6 @@ func (c *Core) accountMissed(tx *txn.Tx, br *txn.Branch, m *parser.Message) {
 	if !tx.Invite() || !c.accounts(tx) {
 		return
 	}
-	c.missed = tx
 	status := tx.BestStatus()
 	local := tx.UserFlags&bestLocal != 0
 	if tx.Canceled() && (status == 0 || local) {

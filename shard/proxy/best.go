@@ -213,7 +213,9 @@ func (c *Core) sendBest(tx *txn.Tx, br *txn.Branch) {
 				c.tracePassed(tx, m, status)
 			}
 			c.count[CountRepliesFwd]++
-			c.account(tx, c.bestBranch(tx), br, m, status)
+			if c.accounts(tx) {
+				c.account(tx, c.bestBranch(tx), br, m, status)
+			}
 		}
 		return
 	}

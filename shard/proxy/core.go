@@ -195,7 +195,8 @@ type Core struct {
 	// concluding is the transaction that Finish is to conclude when the program has ended, nil if
 	// none: a CANCEL ended its last branches, or nothing could be sent.
 	concluding *txn.Tx
-	// accounted is what Account is told of, and missed the INVITE it knows to have failed.
+	// accounted is what Account is told of. missed is the INVITE that it was told has failed, until
+	// conclude ends.
 	accounted Accounted
 	missed    *txn.Tx
 	aborting  bool         // after a panic: the program is told of no response

@@ -8,10 +8,11 @@ import (
 )
 
 // runFailure runs the failure route of tx and disarms it; a route that wants to run again arms
-// itself. It reports whether the route gave the transaction an answer or new branches.
-// br is the branch that ended last, nil if none did.
+// itself. It reports whether the route gave the transaction an answer or new branches. br is the
+// branch that ended last, nil if none did.
 func (c *Core) runFailure(tx *txn.Tx, br *txn.Branch) bool {
 	c.accountMissed(tx, br, c.atHand)
+	c.missed = tx
 	route := c.failureRoute(tx)
 	if route == 0 || !c.resume(tx) {
 		return false

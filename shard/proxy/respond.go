@@ -95,9 +95,8 @@ func (c *Core) ForgetTx(tx *txn.Tx) bool {
 	return true
 }
 
-// responded tells the program of a response made here, in text, that has left through tx. A 100
-// that is repeated is none.
-// r is the request, if it is at hand.
+// responded tells the program, and accounting, of a response made here, in text, that has left
+// through tx. A 100 that is repeated is none. r is the request, nil if it is not at hand.
 func (c *Core) responded(r *Request, tx *txn.Tx, code, before int, text []byte) {
 	c.accountOwn(r, tx, code, text)
 	if c.cfg.Responded != nil && !c.aborting && !tx.Ours() && (code != 100 || before == 0) {

@@ -21,21 +21,6 @@ func (m *Module) Accounts(a *Accounting) { m.accounting = a }
 // Compiles has f called with the routes, for variables that the module's parameters name.
 func (m *Module) Compiles(f func(b *VarBuild)) { m.compiles = append(m.compiles, f) }
 
-// Place compiles a text that must be a variable and nothing else. It returns nil after an error.
-func (b *VarBuild) Place(s string) *Place {
-	f := b.cc.format(b.pos, s)
-	switch {
-	case f == nil:
-		b.failed = true
-		return nil
-	case f.only() == nil:
-		b.Errorf("%s: %s is no variable", b.name, quote(clip(s)))
-		return nil
-	}
-	b.cc.scratch = true
-	return f.only().place()
-}
-
 // Append appends the variable's value as text, nothing for null, and gives back the scratch room
 // that reading it took. A value without room in dst is cut.
 func (p *Place) Append(c *Ctx, dst []byte) []byte {

@@ -183,21 +183,37 @@ func (b *VarBuild) Text(s string) *Template {
 // Variable compiles a text that must be a variable and nothing else, such as a computed name. It
 // returns nil after an error.
 func (b *VarBuild) Variable(s string) func(c *Ctx) Value {
+	if v := b.only(s, "$"+b.name); v != nil {
+		return v.value()
+	}
+	return nil
+}
+
+// Place is Variable for who writes to the variable too, or wants it as an AVP.
+func (b *VarBuild) Place(s string) *Place {
+	if v := b.only(s, b.name); v != nil {
+		return v.place()
+	}
+	return nil
+}
+
+// only compiles a variable for what errors call what.
+func (b *VarBuild) only(s, what string) *pvCode {
 	f := b.cc.format(b.pos, s)
 	switch {
 	case f == nil:
 		b.failed = true
 		return nil
 	case f.only() == nil:
-		b.Errorf("$%s: %s is no variable", b.name, quote(clip(s)))
+		b.Errorf("%s: %s is no variable", what, quote(clip(s)))
 		return nil
 	}
 	b.cc.scratch = true
-	return f.only().value()
+	return f.only()
 }
 
-// VariableLen returns how long the variable at the beginning of s is: $name, $name(inner) or $(…).
-// It returns 0 if s begins with none.
+// VariableLen returns how long the variable at the beginning of s is: $name, $name(inner) or
+// $(…). It returns 0 if s begins with none.
 func VariableLen(s string) int {
 	if s == "" || s[0] != '$' {
 		return 0

@@ -62,14 +62,13 @@ func Define(m *route.Module) {
 		"The flag with which missed calls are accounted: INVITEs that no destination took. It is "+
 			"reset then, so a failure_route that tries others sets it again.")
 	a.level = m.Int("log_level", 1, -5, 3, "The level of the lines.")
-	facility := m.Text("log_facility", "LOG_DAEMON", "Has no effect: one facility serves all lines.")
+	m.Text("log_facility", "LOG_DAEMON", "Has no effect: one facility serves all lines.")
 	m.Check("log_facility", func(s string, _ int64) string {
 		if slices.Contains(facilities, s) {
 			return ""
 		}
 		return "is no facility; " + facilities[0] + " is one"
 	})
-	_ = facility
 	m.Text("log_extra", "",
 		"More for each line, \"name=$variable;name=$variable\", read from the request.")
 	a.extra.from(m, "log_extra")

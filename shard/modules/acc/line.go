@@ -90,7 +90,7 @@ func (a *acc) filtered(status int) bool {
 func (a *acc) write(c *route.Ctx, what string, x *proxy.Accounted) {
 	reason, known := phrases[x.Status]
 	if r := x.Response; r != nil {
-		if !x.Local || !known {
+		if !x.Local && int(r.Status) == x.Status || !known {
 			reason = string(r.Bytes(r.Phrase))
 		}
 		if i := r.HeaderByName("Reason", 0); *a.reasonHeader && i >= 0 {

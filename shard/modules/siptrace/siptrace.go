@@ -55,6 +55,12 @@ func Define(m *route.Module) {
 	uri := m.Text("duplicate_uri", "", "Where copies go, such as \"sip:192.0.2.1:9060\".")
 	s.mode = m.Int("trace_mode", 0, 0, 7, "Bits: 1 traces all messages by HEP, 4 all as they are. "+
 		"2, a database, has no effect yet.")
+	m.Note("trace_mode", func(_ string, n int64) string {
+		if n&storeAll != 0 {
+			return "has no effect yet in its bit 2: nothing is written to a database"
+		}
+		return ""
+	})
 	s.hepOn = m.Bool("hep_mode_on", false, "Whether copies are sent by HEP.")
 	version := m.Int("hep_version", 1, 1, 3, "The version of HEP.")
 	capture := m.Int("hep_capture_id", 1, 0, 1<<31-1,
@@ -115,7 +121,7 @@ func Define(m *route.Module) {
 // notYet declares what belongs to databases.
 func (s *siptrace) notYet(m *route.Module) {
 	const doc = "Of messages that go to a database."
-	m.Int("trace_to_database", 1, 0, 1, doc)
+	m.Int("trace_to_database", 1, 0, 1, "Whether messages go to a database. None do yet.")
 	m.Note("trace_to_database", func(_ string, n int64) string {
 		if n != 0 {
 			return "has no effect yet: nothing is written to a database"

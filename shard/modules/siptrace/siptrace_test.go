@@ -70,13 +70,14 @@ func text(first, callID string, cseq int, method string) []byte {
 // TestWatch: what belongs to a transaction and to a dialog, and for how long.
 func TestWatch(t *testing.T) {
 	w := newWatch(0)
+	now := int64(0)
 	add := func(b []byte, x watched) {
 		t.Helper()
 		var m parser.Message
 		if r := m.Parse(b); r != parser.OK {
 			t.Fatal(r)
 		}
-		if !w.add(&m, x, 0) {
+		if !w.add(&m, x, now) {
 			t.Error("no room")
 		}
 	}
@@ -105,15 +106,16 @@ func TestWatch(t *testing.T) {
 	f(4+txIdleMs, ok, "all", 2, "BYE", true)
 	f(5+txIdleMs+dialogIdleMs, ok, "all", 2, "BYE", false)
 
+	now = 10 + txIdleMs + dialogIdleMs
 	for i := range maxWatched {
 		add(text(invite, fmt.Sprint(i), 1, "INVITE"), watched{})
 	}
 	var m parser.Message
 	m.Parse(text(invite, "one too many", 1, "INVITE"))
-	if w.add(&m, watched{}, 1) {
+	if w.add(&m, watched{}, now+1) {
 		t.Error("there is room for one too many")
 	}
-	if !w.add(&m, watched{}, 2*txIdleMs) {
+	if !w.add(&m, watched{}, now+2*txIdleMs) {
 		t.Error("what is idle keeps its room")
 	}
 }

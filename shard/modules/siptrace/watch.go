@@ -23,6 +23,8 @@ const (
 const (
 	txIdleMs     = 5 * 60_000
 	dialogIdleMs = 12 * 3_600_000
+	// sweepMs is how long a full shard waits before it looks again for what is idle.
+	sweepMs = 1000
 )
 
 // watched is a transaction or a dialog whose messages are sent to a collector.
@@ -70,10 +72,11 @@ func (w *watch) add(m *parser.Message, x watched, nowMs int64) bool {
 	if x.dialog {
 		key = dialog
 	}
+	if len(w.by) >= maxWatched && nowMs-w.sweptMs > sweepMs {
+		w.sweep(nowMs)
+	}
 	if len(w.by) >= maxWatched {
-		if w.sweep(nowMs); len(w.by) >= maxWatched {
-			return false
-		}
+		return false
 	}
 	x.seenMs = nowMs
 	w.by[key] = x
